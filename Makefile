@@ -1,0 +1,46 @@
+# `make run` starts the clinic, `make test` tests it; both do their own set-up.
+# Needs Python 3.11 or newer and the Python package index, nothing else.
+
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
+
+.PHONY: run test check install install-dev lock format clean
+
+run: install
+	@[ -f .env ] || export STEPWISE_DEMO="$${STEPWISE_DEMO:-true}"; exec $(PY) manage.py run
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/.made:
+	@[ -n "$(PYTHON)" ] || { echo "Stepwise needs Python 3.11 or newer: install one, or name it with PYTHON=."; exit 1; }
+	@echo "Making a virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "This Python cannot make one: install its venv module (Debian: python3-venv)."; exit 1; }
+	@touch $@
+
+# Packages that come as source are built with the locked tools, never with freshly fetched ones.
+$(VENV)/.built: requirements-build.txt $(VENV)/.made
+	@$(PIP) -r requirements-build.txt
+	@touch $@
+
+$(VENV)/.installed: requirements.txt $(VENV)/.built
+	@echo "Installing the locked packages (a minute or two, the first time) ..."
+	@$(PIP) --no-build-isolation -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "Installing what the tests and checks need ..."
+	@$(PIP) --no-build-isolation -r requirements-dev.txt
+	@touch $@
+
+# The locks name packages, versions and hashes, and no address to fetch them from.
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock"
+lock:
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) --group build -c requirements.txt -o requirements-build.txt

@@ -1,0 +1,5 @@
+"""The project: settings, users and roles, clinics, audit, mail, sign-in, staff dashboard, health."""
+
+from portal.celery import app as celery_app
+
+__all__ = ["celery_app"]
