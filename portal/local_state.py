@@ -22,7 +22,7 @@ def kept_secret(var_dir: Path) -> str:
     """
     path = var_dir / "secret_key"
     try:
-        var_dir.mkdir(parents=True, exist_ok=True)
+        var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path.read_text() if path.exists() else _make_secret(path)
     except OSError as error:
         raise ImproperlyConfigured(

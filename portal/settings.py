@@ -44,6 +44,10 @@ DEBUG = False
 # Everything the program writes: SQLite's file, collected static files, the demo's secret key.
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).absolute()
 PORT = env.int("PORT", default=8000)
+# Loopback unless said otherwise: what faces the network is a reverse proxy with TLS.
+BIND_ADDRESS = env.str("BIND_ADDRESS", default="127.0.0.1")
+WEB_PROCESSES = env.int("WEB_PROCESSES", default=2)
+WORKER_PROCESSES = env.int("WORKER_PROCESSES", default=2)
 
 # Absolute links in mails start with this; no request is at hand when a mail is made.
 if STEPWISE_DEMO:
