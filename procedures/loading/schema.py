@@ -1,0 +1,72 @@
+"""Checks each catalogue file by itself against `catalogue/schema.yaml` (JSON Schema 2020-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from procedures.loading.documents import Document, Problem, Trail
+
+SCHEMA = Path(__file__).resolve().parent.parent / "catalogue" / "schema.yaml"
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+@cache
+def _validator(kind: str) -> Draft202012Validator:
+    schema = _schema()
+    return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
+
+
+def schema_problems(document: Document, kind: str) -> Iterator[Problem]:
+    """What `document` has that a file of this kind must not have, or lacks."""
+    for error in _validator(kind).iter_errors(document.data):
+        yield from _problems(document, error)
+
+
+def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
+    trail: Trail = tuple(error.absolute_path)
+    if error.validator == "additionalProperties":
+        allowed = set(error.schema["properties"]) if isinstance(error.schema, dict) else set()
+        for name in sorted(set(error.instance) - allowed):
+            yield document.problem((*trail, name), "unknown field")
+        return
+    if error.validator == "oneOf" and error.context:
+        deeper = best_match(error.context)
+        yield document.problem(tuple(deeper.absolute_path), _sentence(deeper))
+        return
+    yield document.problem(trail, _sentence(error))
+
+
+def _sentence(error: ValidationError) -> str:
+    """One plain line about what is wrong, without the dump of the whole value that jsonschema adds."""
+    rule, value = error.validator, error.validator_value
+    if rule == "required":
+        missing = next(name for name in value if name not in error.instance)
+        return f"“{missing}” is missing"
+    if rule == "dependentRequired":
+        return error.message.replace("'", "“", 1).replace("'", "”", 1)
+    plain = {
+        "enum": f"“{error.instance}” is not one of {', '.join(map(str, value))}" if rule == "enum" else "",
+        "pattern": f"“{error.instance}” is not written as it must be ({_hint(error)})",
+        "type": f"must be of type {value}",
+        "maxLength": f"is longer than {value} characters",
+        "minLength": "is empty",
+        "minItems": "needs at least one entry",
+        "minProperties": "needs at least one entry",
+    }
+    return plain.get(str(rule)) or error.message[:200]
+
+
+def _hint(error: ValidationError) -> str:
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    return str(schema.get("description") or error.validator_value)

@@ -1,0 +1,45 @@
+"""The catalogue: what the clinic's documents say, what the clinic decided, and the pathways made of it.
+
+Definitions only (FHIR ActivityDefinition, PlanDefinition): nothing here knows a patient.
+"""
+
+from procedures.models.catalogue import CatalogueRow, Fact, Procedure, Source
+from procedures.models.decisions import Disagreement, DisagreementValue, Resolution, Slot, SlotValue
+from procedures.models.pages import Page, PageSection
+from procedures.models.pathways import Pathway, PathwayVersion, Step, StepText
+from procedures.models.vocabulary import (
+    ANCHOR_PATTERN,
+    Audience,
+    Category,
+    LatePolicy,
+    Recipients,
+    RepeatPolicy,
+    Unit,
+    validate_anchor,
+)
+
+__all__ = [
+    "ANCHOR_PATTERN",
+    "Audience",
+    "CatalogueRow",
+    "Category",
+    "Disagreement",
+    "DisagreementValue",
+    "Fact",
+    "LatePolicy",
+    "Page",
+    "PageSection",
+    "Pathway",
+    "PathwayVersion",
+    "Procedure",
+    "Recipients",
+    "RepeatPolicy",
+    "Resolution",
+    "Slot",
+    "SlotValue",
+    "Source",
+    "Step",
+    "StepText",
+    "Unit",
+    "validate_anchor",
+]
