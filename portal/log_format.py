@@ -15,7 +15,7 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": message_of(record),
         }
         if record.exc_info and record.exc_info[0]:
             # A database quotes the offending row in the exception's text.
@@ -25,3 +25,10 @@ class JsonLines(logging.Formatter):
                 for frame in reversed(traceback.extract_tb(record.exc_info[2], limit=-8))
             )
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """Return the message; Celery puts a failed task's exception text there, which is left out."""
+    if isinstance(record.args, dict) and "exc" in record.args:
+        return record.msg % (record.args | {"exc": "(its text is withheld)"})
+    return record.getMessage()

@@ -9,6 +9,7 @@ import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def demo_is_empty() -> bool:
 
 def demo_logins() -> list[str]:
     """Return the lines that name the demo's logins; none outside the demo."""
-    if not settings.STEPWISE_DEMO:
+    if not settings.STEPWISE_DEMO or find_spec("portal.demo") is None:
         return []
     from portal.demo import logins  # only a demo needs it
 
@@ -188,7 +189,7 @@ def redis_command() -> list[str]:
         *(str(preflight.redis_program()), "--port", "0"),
         *("--unixsocket", str(socket), "--unixsocketperm", "700"),
         *("--dir", str(socket.parent), "--save", "", "--appendonly", "no"),
-        *("--loglevel", "warning"),
+        *("--loglevel", "warning", "--logfile", str(socket.with_name("redis.log"))),
     ]
 
 
