@@ -1,0 +1,73 @@
+// What makes pages pleasanter where JavaScript runs. Every page works without it.
+(() => {
+  "use strict";
+
+  // Menus are <details>; outside clicks and Escape close them.
+  const openMenus = () => document.querySelectorAll("details[data-menu][open]");
+
+  document.addEventListener("click", (event) => {
+    openMenus().forEach((menu) => {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    openMenus().forEach((menu) => {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    });
+  });
+
+  // A second press on a button that is already sending does nothing.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (form.dataset.sending) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sending = "yes";
+  });
+
+  // A page taken back from the browser's history may send again.
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("form[data-sending]").forEach((form) => delete form.dataset.sending);
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
+  });
+
+  // Passwords can be looked at while they are typed.
+  const addReveal = (input) => {
+    const holder = input.closest("[data-reveal-show]") || document.body;
+    const { revealShow: show, revealHide: hide } = holder.dataset;
+    if (!show || input.dataset.revealed) return;
+    input.dataset.revealed = "no";
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn btn-link sw-reveal";
+    button.textContent = show;
+    button.setAttribute("aria-controls", input.id);
+    button.addEventListener("click", () => {
+      const hidden = input.type === "password";
+      input.type = hidden ? "text" : "password";
+      button.textContent = hidden ? hide : show;
+      input.focus();
+    });
+    input.insertAdjacentElement("afterend", button);
+  };
+
+  const settle = (root) => {
+    root.querySelectorAll("input[type=password]").forEach(addReveal);
+    const summary = root.querySelector("[data-error-summary]");
+    if (summary) summary.focus();
+  };
+
+  settle(document);
+  document.addEventListener("htmx:afterSettle", (event) => {
+    settle(event.target);
+    event.target.querySelectorAll("form[data-sending]").forEach((form) => delete form.dataset.sending);
+  });
+})();

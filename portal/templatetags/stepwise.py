@@ -1,0 +1,38 @@
+"""Tags and filters of our own look: icons and telephone links. No queries and no request are needed here."""
+
+from __future__ import annotations
+
+import re
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, label: str = "", css: str = "") -> SafeString:
+    """Draw one symbol of the sprite `portal/icons.svg`.
+
+    Without a label it is decoration and hidden from screen readers; with one it is an image of that name.
+    """
+    href = f"{static('portal/icons.svg')}#{name}"
+    classes = f"sw-icon {css}".strip()
+    if label:
+        return format_html(
+            '<svg class="{}" role="img" aria-label="{}"><use href="{}"></use></svg>', classes, label, href
+        )
+    return format_html('<svg class="{}" aria-hidden="true"><use href="{}"></use></svg>', classes, href)
+
+
+@register.filter
+def tel(number: object) -> str:
+    """The number as a `tel:` address takes it: digits, with a leading plus sign where there is one (RFC 3966)."""
+    text = str(number or "").strip()
+    # A trunk zero in brackets is not dialled from abroad: +44 (0)20 is +4420.
+    if text.startswith("+"):
+        text = text.replace("(0)", "")
+    digits = re.sub(r"\D", "", text)
+    return f"+{digits}" if text.startswith("+") else digits
