@@ -1,0 +1,42 @@
+"""X-ray requests made from a pathway: one for each step with a window, kept in step with the dates."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from patients.models import Episode, ImagingRequest
+from procedures.conditions import holds
+from procedures.models import Step
+from procedures.offsets import Offset
+
+
+def windows(episode: Episode) -> dict[Step, tuple[date, date]]:
+    """The X-rays that the episode's pathway asks for, each with the first and last local day to have it."""
+    anchors = episode.anchors
+    steps = episode.version.steps.filter(window_days__isnull=False)
+    return {
+        step: _window(step, anchors[step.anchor])
+        for step in steps
+        if step.anchor in anchors
+        and holds(step.condition, episode.patient.attributes(anchors[step.anchor]))
+    }
+
+
+def _window(step: Step, anchor: date) -> tuple[date, date]:
+    first = Offset(step.offset_value, step.offset_unit).added_to(anchor)
+    return first, first + timedelta(days=step.window_days or 0)
+
+
+def sync_imaging_requests(episode: Episode) -> None:
+    """Make, move or withdraw the requests that are not booked yet. Booked and done ones stay as they are."""
+    wanted = windows(episode) if episode.is_open else {}
+    stored = {row.step_id: row for row in episode.imaging_requests.all()}
+    for step, (first, last) in wanted.items():
+        row = stored.pop(step.id, None) or ImagingRequest(episode=episode, step=step)
+        if row.status in {ImagingRequest.Status.DUE, ImagingRequest.Status.WITHDRAWN}:
+            row.window_from, row.window_until, row.status = first, last, ImagingRequest.Status.DUE
+            row.save()
+    for row in stored.values():
+        if row.status == ImagingRequest.Status.DUE:
+            row.status = ImagingRequest.Status.WITHDRAWN
+            row.save(update_fields=["status"])

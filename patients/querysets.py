@@ -1,0 +1,121 @@
+"""Which records somebody may see, and which are open, live or due.
+
+`visible_to(user)` is the one gate to patient data: staff see their clinics, patients themselves,
+carers the patients their access is live for. Everyone else sees nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+
+from portal import clock
+from portal.models import Clinic
+
+if TYPE_CHECKING:
+    from portal.models import User
+
+
+def _live(prefix: str, on: date) -> Q:
+    """The condition that a carer's access, reached over `prefix`, holds on the local day `on`."""
+    return (
+        Q(**{f"{prefix}ended_at__isnull": True})
+        & Q(**{f"{prefix}starts_on__lte": on})
+        & (Q(**{f"{prefix}ends_on__isnull": True}) | Q(**{f"{prefix}ends_on__gt": on}))
+    )
+
+
+class PatientQuerySet(models.QuerySet):
+    """Patients by who is asking."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The patients `user` may see in any way; none for a stranger or a deactivated account."""
+        if not (user.is_authenticated and user.is_active):
+            return self.none()
+        return self.filter(
+            Q(clinic__in=Clinic.objects.visible_to(user))
+            | Q(id__in=_patients_lived_with(user))
+        )
+
+    def own(self, user: User | AnonymousUser) -> Self:
+        """The patients whose web login this is: oneself, and those one cares for. Never by a staff role."""
+        if not (user.is_authenticated and user.is_active):
+            return self.none()
+        return self.filter(id__in=_patients_lived_with(user))
+
+    def contactable(self) -> Self:
+        """The patients about whom mail may be sent: alive and not restricted."""
+        return self.filter(deceased_on__isnull=True, is_restricted=False)
+
+
+def _patients_lived_with(user: User | AnonymousUser) -> models.QuerySet:
+    from patients.models import Patient  # the model is built from this module
+
+    related = Q(related_people__user=user) & _live("related_people__", clock.today())
+    return Patient.objects.filter(Q(user=user) | related).values("id")
+
+
+class _OfPatientQuerySet(models.QuerySet):
+    """Rows that belong to a patient, over `_patient_path`."""
+
+    _patient_path = "patient"
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The rows of the patients that `user` may see."""
+        from patients.models import Patient  # the model is built from this module
+
+        visible = Patient.objects.visible_to(user).values("id")
+        return self.filter(**{f"{self._patient_path}__in": visible})
+
+    def own(self, user: User | AnonymousUser) -> Self:
+        """The rows of the patients whose web login this is."""
+        from patients.models import Patient  # the model is built from this module
+
+        own = Patient.objects.own(user).values("id")
+        return self.filter(**{f"{self._patient_path}__in": own})
+
+
+class RelatedPersonQuerySet(_OfPatientQuerySet):
+    """Carers' links by who is asking and by day."""
+
+    def live(self, on: date) -> Self:
+        """The links whose access holds on the local day `on`."""
+        return self.filter(_live("", on))
+
+
+class EpisodeQuerySet(_OfPatientQuerySet):
+    """Episodes by who is asking and by state."""
+
+    def open(self) -> Self:
+        """Episodes in which something may still happen."""
+        return self.filter(status__in=("planned", "active"))
+
+    def for_planning(self) -> Self:
+        """Fetch with an episode all that its plan depends on, in a constant number of queries."""
+        return self.select_related("patient__clinic", "patient__user", "version").prefetch_related(
+            "anchor_dates", "appointments", "patient__related_people__user"
+        )
+
+
+class AppointmentQuerySet(_OfPatientQuerySet):
+    """Appointments by who is asking and by state."""
+
+    _patient_path = "episode__patient"
+
+    def booked(self) -> Self:
+        """Appointments that are to take place."""
+        return self.filter(status="booked")
+
+
+class ImagingRequestQuerySet(_OfPatientQuerySet):
+    """X-ray requests by who is asking and by state."""
+
+    _patient_path = "episode__patient"
+
+    def to_book(self) -> Self:
+        """Requests that still need a booking."""
+        return self.filter(status="draft")

@@ -1,0 +1,127 @@
+"""What changes the portal's own records: invitations, roles and the sending switch. `now` is UTC."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from portal import audit, mail
+from portal.models import AuditEvent, Clinic, Invitation, PractitionerRole, SendingSwitch, User
+
+INVITATION_IS_GOOD_FOR = timedelta(days=14)
+Action = AuditEvent.Action
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@transaction.atomic
+def invite(*, user: User, clinic: Clinic, by: User | None, now: datetime) -> Invitation:
+    """Send somebody a link to choose a password. Earlier links stop working.
+
+    The mail leaves after the transaction, so that a link that was not stored is never sent.
+    """
+    Invitation.objects.filter(user=user, accepted_at__isnull=True).update(withdrawn_at=now)
+    token = secrets.token_urlsafe(32)
+    invitation = Invitation.objects.create(
+        user=user, clinic=clinic, invited_by=by, token_hash=_hash(token),
+        expires_at=now + INVITATION_IS_GOOD_FOR, created_at=now,
+    )  # fmt: skip
+    audit.record(Action.CREATE, "invitation.send", by=by, obj=invitation, clinic=clinic)
+    transaction.on_commit(lambda: _send_invitation(invitation, token))
+    return invitation
+
+
+def _send_invitation(invitation: Invitation, token: str) -> None:
+    link = settings.BASE_URL + reverse("portal:accept_invitation", args=[token])
+    user = invitation.user
+    with translation.override(user.language):
+        context = {
+            "reader_name": user.get_short_name(),
+            "clinic": invitation.clinic,
+            "link": link,
+            "expires_at": invitation.expires_at.astimezone(invitation.clinic.zone),
+            "language": user.language,
+        }
+        mail.send(
+            mail.Mail(
+                to=user.email,
+                subject=render_to_string("reminders/email/invitation.subject.txt", context).strip(),
+                text=render_to_string("reminders/email/invitation.txt", context),
+                html=render_to_string("reminders/email/invitation.html", context),
+            )
+        )
+
+
+def open_invitation(token: str, now: datetime) -> Invitation | None:
+    """The invitation a link belongs to, if it can still be accepted."""
+    return (
+        Invitation.objects.select_related("user", "clinic")
+        .filter(
+            token_hash=_hash(token),
+            accepted_at__isnull=True,
+            withdrawn_at__isnull=True,
+            expires_at__gt=now,
+            user__is_active=True,
+        )
+        .first()
+    )
+
+
+@transaction.atomic
+def accept_invitation(*, invitation: Invitation, password: str, now: datetime) -> User:
+    """Set the password of an invited account. Raises ValidationError when the link was used meanwhile."""
+    taken = Invitation.objects.filter(
+        pk=invitation.pk, accepted_at__isnull=True, withdrawn_at__isnull=True
+    ).update(accepted_at=now)
+    if not taken:
+        raise ValidationError(_("This invitation has been used already. Please sign in."))
+    user = invitation.user
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    audit.record(
+        Action.EXECUTE, "invitation.accept", by=user, obj=invitation, clinic=invitation.clinic
+    )
+    return user
+
+
+@transaction.atomic
+def set_sending(*, is_on: bool, by: User, now: datetime, reason: str = "") -> None:
+    """Stop all sending at once, or let it go on. Raises ValidationError for a stop without a reason."""
+    if not is_on and not reason.strip():
+        raise ValidationError({"reason": _("Say why sending is stopped.")})
+    switch = SendingSwitch.current()
+    before = switch.is_on
+    SendingSwitch.objects.update_or_create(
+        pk=1, defaults={"is_on": is_on, "reason": reason, "changed_at": now, "changed_by": by}
+    )
+    audit.record(
+        Action.EXECUTE, "sending.on" if is_on else "sending.off", by=by, obj=switch,
+        before={"is_on": before}, after={"is_on": is_on}, reason=reason,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def give_role(*, user: User, clinic: Clinic, role: str, by: User | None) -> PractitionerRole:
+    """Make somebody a member of a clinic's staff in one role. Giving it twice changes nothing."""
+    if not user.is_staff:
+        user.is_staff = True
+        user.save(update_fields=["is_staff"])
+    membership, is_new = PractitionerRole.objects.get_or_create(
+        user=user, clinic=clinic, role=role
+    )
+    if is_new:
+        audit.record(
+            Action.CREATE, "role.give", by=by, obj=membership, clinic=clinic, after={"role": role}
+        )
+    return membership

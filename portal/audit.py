@@ -1,0 +1,76 @@
+"""The one door to the audit trail: who read or changed what, written in the transaction of the change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+from django.http import HttpRequest
+
+from portal.models import AuditEvent, Clinic
+
+if TYPE_CHECKING:
+    from portal.models import User
+
+SYSTEM = "Stepwise"
+
+
+def record(
+    action: str,
+    verb: str,
+    *,
+    by: User | None,
+    obj: models.Model,
+    clinic: Clinic | None = None,
+    patient_id: UUID | None = None,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    reason: str = "",
+    request: HttpRequest | None = None,
+) -> AuditEvent:
+    """Add one event. `action` is a letter of AuditEvent.Action, `verb` a word like "episode.reschedule".
+
+    `by` is None when the machine itself acted. `before` and `after` hold only what changed, as
+    values that JSON can hold. Call it inside the transaction of the change: if it cannot be
+    written, neither can the change.
+    """
+    return AuditEvent.objects.create(
+        action=action,
+        verb=verb,
+        actor=by,
+        actor_label=str(by) if by else SYSTEM,
+        clinic=clinic,
+        patient_id=patient_id,
+        object_type=obj._meta.label_lower,
+        object_id=str(obj.pk),
+        before=before or {},
+        after=after or {},
+        reason=reason,
+        address=client_address(request) if request else None,
+    )
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The address of who asked, looking past as many proxies as `TRUSTED_PROXIES` says, and no further."""
+    hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    trusted = settings.TRUSTED_PROXIES
+    if trusted and len(hops) >= trusted and hops[-trusted].strip():
+        return hops[-trusted].strip()
+    return request.META.get("REMOTE_ADDR") or None
+
+
+def changes(obj: models.Model, new: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What setting the fields of `new` would change on `obj`, as (before, after) fit for JSON."""
+    before = {name: getattr(obj, name) for name, value in new.items() if getattr(obj, name) != value}
+    after = {name: new[name] for name in before}
+    return _plain(before), _plain(after)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    plain = (str, int, float, bool, type(None))
+    return {
+        name: value if isinstance(value, plain) else str(getattr(value, "pk", value))
+        for name, value in values.items()
+    }

@@ -1,0 +1,123 @@
+"""The one function that sends mail, and what a mail server's answer means."""
+
+from __future__ import annotations
+
+import smtplib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.message import make_msgid
+
+from portal import clock
+
+ACCEPTED = "250 accepted"
+
+
+def message_id_domain() -> str:
+    """The right-hand side of our Message-IDs: the host that patients know the portal by."""
+    return urlsplit(settings.BASE_URL).hostname or "stepwise.invalid"
+
+
+class Outcome(StrEnum):
+    """What became of handing one mail to the server."""
+
+    SENT = "sent"
+    TEMPORARY = "temporary"
+    PERMANENT = "permanent"
+    NO_SUCH_ADDRESS = "no_such_address"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail ready to go. `message_id` is the whole RFC 5322 field value, angle brackets included."""
+
+    to: str
+    subject: str
+    text: str
+    html: str = ""
+    message_id: str = field(default_factory=lambda: make_msgid(domain=message_id_domain()))
+    headers: dict[str, str] = field(default_factory=dict)
+    calendar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The server's answer: what it means, and its own words."""
+
+    outcome: Outcome
+    response: str
+
+
+def send(mail: Mail, *, connection: BaseEmailBackend | None = None) -> Answer:
+    """Hand one mail to the server and say what it answered. Raises nothing that a server or a network can cause.
+
+    With a `connection` that is already open, it is used and kept open; after a network fault it is
+    closed, so that the next mail opens a new one.
+    """
+    backend = connection or get_connection(fail_silently=False)
+    try:
+        accepted = backend.send_messages([_message(mail, backend)])
+    except (smtplib.SMTPException, OSError) as error:
+        _close_quietly(backend)
+        return answer_of(error)
+    if not accepted:
+        return Answer(Outcome.TEMPORARY, "The mail server took no message.")
+    return Answer(Outcome.SENT, ACCEPTED)
+
+
+def _message(mail: Mail, backend: BaseEmailBackend) -> EmailMultiAlternatives:
+    headers = {
+        "Message-ID": mail.message_id,
+        "Date": clock.now().strftime("%a, %d %b %Y %H:%M:%S +0000"),
+        "Auto-Submitted": "auto-generated",
+        **mail.headers,
+    }
+    message = EmailMultiAlternatives(
+        subject=mail.subject, body=mail.text, to=[mail.to], headers=headers, connection=backend
+    )
+    if mail.html:
+        message.attach_alternative(mail.html, "text/html")
+    if mail.calendar:
+        message.attach("appointment.ics", mail.calendar, "text/calendar")
+    return message
+
+
+def answer_of(error: Exception) -> Answer:
+    """What an exception of smtplib or the network means.
+
+    4xx, a lost connection and a time-out are temporary (RFC 5321 section 4.2.1); an enhanced code
+    5.1.x says that the address does not exist (RFC 3463 section 3.2); any other 5xx is permanent.
+    """
+    code, text = _code_and_text(error)
+    response = f"{code} {text}".strip()[:500] if code else f"{type(error).__name__}: {text}"[:500]
+    if isinstance(error, smtplib.SMTPAuthenticationError) or code is None or code < 500:
+        return Answer(Outcome.TEMPORARY, response)
+    if text.startswith("5.1.") or (code in {550, 551, 553} and isinstance(error, smtplib.SMTPRecipientsRefused)):
+        return Answer(Outcome.NO_SUCH_ADDRESS, response)
+    return Answer(Outcome.PERMANENT, response)
+
+
+def _code_and_text(error: Exception) -> tuple[int | None, str]:
+    if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
+        code, reply = next(iter(error.recipients.values()))
+        return code, _text(reply)
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code, _text(error.smtp_error)
+    return None, str(error)
+
+
+def _text(reply: Any) -> str:
+    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
+
+
+def _close_quietly(backend: BaseEmailBackend) -> None:
+    try:
+        backend.close()
+    except (smtplib.SMTPException, OSError):
+        # The connection is broken already; there is nothing left to close.
+        return

@@ -1,0 +1,324 @@
+"""The people and places of the portal: users, clinics, roles, audit, and the switches of the machine.
+
+No patient data lives here; `patients` holds it and refers back to these models.
+"""
+
+from __future__ import annotations
+
+import uuid
+import zoneinfo
+from datetime import time
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from portal import clock
+from portal.querysets import AuditEventQuerySet, ClinicQuerySet, UserManager
+
+
+def validate_time_zone(value: str) -> None:
+    """Refuse what is not a key of the IANA time zone database.
+
+    Raises ValidationError.
+    """
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError(_("“%(value)s” is not a time zone we know."), params={"value": value})
+
+
+class Record(models.Model):
+    """What every row that can stand in a URL has: an unguessable key and the moment it was made (UTC)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Language(models.TextChoices):
+    """Languages a person can choose for pages and mails (BCP 47, lower case as Django writes them)."""
+
+    BRITISH_ENGLISH = "en-gb", _("English (UK)")
+    AMERICAN_ENGLISH = "en-us", _("English (US)")
+    SPANISH = "es", _("Spanish")
+    ARABIC = "ar", _("Arabic")
+
+
+class User(AbstractBaseUser, PermissionsMixin, Record):
+    """Anyone who can sign in or receive mail: staff, patients, parents and carers. The email is the login name."""
+
+    email = models.EmailField(_("email address"), max_length=254)
+    name = models.CharField(_("name"), max_length=150)
+    language = models.CharField(
+        _("language"), max_length=10, choices=Language, default=Language.BRITISH_ENGLISH
+    )
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        validators=[validate_time_zone],
+        help_text=_("Left empty, the clinic's own time zone is used."),
+    )
+    is_staff = models.BooleanField(_("member of staff"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    objects = UserManager()
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        ordering = ("name", "email")
+        constraints = (models.UniqueConstraint(Lower("email"), name="user_email_unique"),)
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name.split(" ")[0] if self.name else self.email
+
+
+class Clinic(Record):
+    """One clinic and how to reach it (FHIR Organization). Times of day are in `time_zone`."""
+
+    name = models.CharField(_("name"), max_length=150, unique=True)
+    slug = models.SlugField(unique=True)
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default="Europe/London", validators=[validate_time_zone]
+    )
+    language = models.CharField(
+        _("language"), max_length=10, choices=Language, default=Language.BRITISH_ENGLISH
+    )
+    phone_in_hours = models.CharField(_("phone in opening hours"), max_length=40)
+    opening_hours = models.CharField(
+        _("opening hours"), max_length=120, help_text=_("For example: Monday to Friday, 8 am to 6 pm")
+    )
+    phone_out_of_hours = models.CharField(_("phone out of hours"), max_length=40)
+    emergency_wording = models.CharField(
+        _("in an emergency"),
+        max_length=200,
+        help_text=_("One sentence, for example: In an emergency call 999."),
+    )
+    sending_from = models.TimeField(_("send no mail before"), default=time(8))
+    sending_until = models.TimeField(_("send no mail from"), default=time(20))
+    daily_cap = models.PositiveSmallIntegerField(
+        _("mails a day at most, per person"), default=4, help_text=_("Essential mails do not count.")
+    )
+    is_demo = models.BooleanField(_("demo clinic"), default=False, editable=False)
+
+    objects = ClinicQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("clinic")
+        verbose_name_plural = _("clinics")
+        ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(sending_from__lt=models.F("sending_until")),
+                name="clinic_sending_window_is_a_window",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The clinic's time zone."""
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+
+class Location(Record):
+    """A place people are asked to come to (FHIR Location)."""
+
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="locations")
+    name = models.CharField(_("name"), max_length=150)
+    address = models.CharField(_("address"), max_length=250)
+    directions = models.TextField(_("how to get there"), blank=True)
+
+    class Meta:
+        verbose_name = _("location")
+        verbose_name_plural = _("locations")
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(fields=("clinic", "name"), name="location_name_unique_in_clinic"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """What a member of staff is at one clinic (FHIR PractitionerRole.code)."""
+
+    MANAGER = "manager", _("Manager")
+    SURGEON = "surgeon", _("Surgeon")
+    NURSE = "nurse", _("Nurse")
+    PHYSIOTHERAPIST = "physiotherapist", _("Physiotherapist")
+    RADIOGRAPHER = "radiographer", _("Radiographer")
+    CLERK = "clerk", _("Booking clerk")
+    AUDITOR = "auditor", _("Auditor")
+
+
+class PractitionerRole(Record):
+    """One role of one member of staff at one clinic. Somebody may hold several."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="roles")
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="roles")
+    role = models.CharField(_("role"), max_length=20, choices=Role)
+
+    class Meta:
+        verbose_name = _("role")
+        verbose_name_plural = _("roles")
+        constraints = (
+            models.UniqueConstraint(fields=("user", "clinic", "role"), name="role_unique_per_clinic"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.get_role_display()} ({self.clinic})"
+
+
+class AuditEvent(models.Model):
+    """Who did what to which record, when and from where (FHIR AuditEvent). Written by `portal.audit` alone.
+
+    Rows are only ever added: `save` refuses an existing row and `delete` refuses always.
+    """
+
+    class Action(models.TextChoices):
+        CREATE = "C", _("created")
+        READ = "R", _("read")
+        UPDATE = "U", _("changed")
+        DELETE = "D", _("removed")
+        EXECUTE = "E", _("carried out")
+
+    id = models.BigAutoField(primary_key=True)
+    recorded_at = models.DateTimeField(default=clock.now, db_index=True)
+    action = models.CharField(max_length=1, choices=Action)
+    verb = models.CharField(max_length=60)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    actor_label = models.CharField(max_length=200)
+    clinic = models.ForeignKey(Clinic, null=True, on_delete=models.PROTECT, related_name="+")
+    patient_id = models.UUIDField(null=True)
+    object_type = models.CharField(max_length=60)
+    object_id = models.CharField(max_length=64)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    reason = models.CharField(max_length=500, blank=True)
+    address = models.GenericIPAddressField(null=True)
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit events")
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=("patient_id", "-id"), name="audit_by_patient"),
+            models.Index(fields=("actor", "-id"), name="audit_by_actor"),
+            models.Index(fields=("clinic", "-id"), name="audit_by_clinic"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.recorded_at:%Y-%m-%d %H:%M} {self.actor_label}: {self.verb}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add the row. Raises TypeError for a row that exists: an audit trail is not edited."""
+        if self.pk is not None:
+            raise TypeError("An audit event cannot be changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Raise TypeError: an audit trail is not thinned out."""
+        raise TypeError("An audit event cannot be removed.")
+
+
+class SendingSwitch(models.Model):
+    """The kill switch: one row that says whether any reminder may leave. Read it with `SendingSwitch.current()`."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    is_on = models.BooleanField(_("sending is on"), default=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    changed_at = models.DateTimeField(default=clock.now)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("sending switch")
+        verbose_name_plural = _("sending switch")
+        constraints = (
+            models.CheckConstraint(condition=models.Q(id=1), name="sending_switch_is_one_row"),
+        )
+
+    def __str__(self) -> str:
+        return str(_("Sending is on") if self.is_on else _("Sending is stopped"))
+
+    @classmethod
+    def current(cls) -> SendingSwitch:
+        """The switch as it stands; an installation that never touched it is on."""
+        return cls.objects.filter(pk=1).first() or cls()
+
+
+class Heartbeat(models.Model):
+    """The last time (UTC) a recurring job of the machine ran to its end, by the job's name."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    beat_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.beat_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Invitation(Record):
+    """An invitation to set up a login. The link carries a token; only its SHA-256 is kept."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="invitations"
+    )
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+")
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    token_hash = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.created_at:%Y-%m-%d})"
+
+
+class OutboxMail(Record):
+    """A mail kept in the local outbox instead of being sent, as the bytes that would have gone (RFC 5322)."""
+
+    to_address = models.CharField(max_length=254, db_index=True)
+    subject = models.CharField(max_length=250)
+    raw = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("mail in the outbox")
+        verbose_name_plural = _("mails in the outbox")
+        ordering = ("-created_at", "id")
+        indexes = (models.Index(fields=("-created_at",), name="outbox_newest_first"),)
+
+    def __str__(self) -> str:
+        return self.subject

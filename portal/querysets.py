@@ -1,0 +1,65 @@
+"""Which rows of the portal's own models: accounts by address, clinics and audit by who is asking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+
+if TYPE_CHECKING:
+    from portal.models import User
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes accounts and finds them by address, whatever its upper and lower case."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Add an account. Without a password nobody can sign in until one is chosen.
+
+        Raises ValueError for an empty address.
+        """
+        if not email:
+            raise ValueError("A user needs an email address.")
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Add the operator's account, which sees everything."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class ClinicQuerySet(models.QuerySet):
+    """Clinics by who is asking."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The clinics a member of staff works at; every clinic for the operator; none for anyone else."""
+        if not (user.is_authenticated and user.is_active and user.is_staff):
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(roles__user=user).distinct()
+
+
+class AuditEventQuerySet(models.QuerySet):
+    """Audit events by who is asking."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The events of the clinics whose audit a person may read: managers and auditors, and the operator."""
+        if not (user.is_authenticated and user.is_active and user.is_staff):
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(
+            clinic__roles__user=user, clinic__roles__role__in=("manager", "auditor")
+        ).distinct()
+
+    def of_patient(self, patient_id: Any) -> Self:
+        """The events that concern one patient."""
+        return self.filter(patient_id=patient_id)

@@ -1,0 +1,177 @@
+"""What staff and patients do to plans and mails: book, move, cancel, send now, stop, choose. `now` is UTC.
+
+An action on an episode changes the record through `patients.actions` and brings the plan up to
+date in the same transaction, so that nobody ever sees the one without the other.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from patients import actions as records
+from patients.models import Episode
+from portal import audit
+from portal.models import AuditEvent, User
+from procedures.models import Category, Recipients
+from reminders.diff import STOPPED_BY_STAFF, Diff
+from reminders.inputs import case_of, rules_of, sample_case
+from reminders.models import Decision, Preference, Reminder
+from reminders.planner import Case, Desired, Person, next_in_window, plan, recipients
+from reminders.reconciler import preview, reconcile
+
+NOTICE_IS_GOOD_FOR = timedelta(days=7)
+
+
+def preview_booking(
+    *, patient: Any, version: Any, surgery_on: date | None, now: datetime, decision_on: date | None = None
+) -> list[Desired]:
+    """The plan that booking would make, for a patient who need not be stored yet. Writes nothing."""
+    today = now.astimezone(patient.clinic.zone).date()
+    anchors = {"decision": decision_on or today}
+    if surgery_on:
+        anchors["surgery"] = surgery_on
+    return plan(rules_of(version), sample_case(patient, anchors, now), now)
+
+
+@transaction.atomic
+def book(**booking: Any) -> tuple[Episode, Diff]:
+    """Open an episode (`patients.actions.open_episode`) and plan it."""
+    episode = records.open_episode(**booking)
+    return episode, reconcile(episode, now=booking["now"])
+
+
+def preview_anchor(
+    *, episode: Episode, anchor: str, on: date | None, now: datetime, resend: frozenset[str] = frozenset()
+) -> Diff:
+    """What moving one date would change in the plan. Writes nothing."""
+    case = case_of(episode, now)
+    anchors = {name: day for name, day in {**case.anchors, anchor: on}.items() if day is not None}
+    moved = sample_case(episode.patient, anchors, now)
+    what_if = Case(
+        anchors=anchors, attributes=moved.attributes, people=case.people, adult_on=case.adult_on,
+        window=case.window, visits=case.visits, ended_steps=case.ended_steps,
+    )  # fmt: skip
+    return preview(episode, now=now, case=what_if, resend=resend)
+
+
+@transaction.atomic
+def move_anchor(
+    *,
+    episode: Episode,
+    anchor: str,
+    on: date | None,
+    by: User | None,
+    now: datetime,
+    reason: str = "",
+    resend: frozenset[str] = frozenset(),
+) -> Diff:
+    """Set or move one date of an episode; all that counts from it moves too.
+
+    When the day of surgery moves, each person who gets the patient's mail is told once.
+    Raises ValidationError.
+    """
+    before = records.set_anchor(
+        episode=episode, anchor=anchor, on=on, by=by, now=now, reason=reason
+    )
+    diff = reconcile(episode, now=now, resend=resend)
+    if anchor == "surgery" and before and on and before != on:
+        notify(episode, Reminder.Kind.SURGERY_MOVED, {"old": str(before), "new": str(on)}, now)
+    return diff
+
+
+@transaction.atomic
+def cancel_surgery(*, episode: Episode, by: User | None, now: datetime, reason: str) -> Diff:
+    """Call an operation off: the episode closes, what was planned is dropped, and people are told once."""
+    surgery_on = episode.surgery_on
+    if not episode.is_open:
+        raise ValidationError(_("This episode is closed already."))
+    if surgery_on:
+        notify(episode, Reminder.Kind.SURGERY_CANCELLED, {"old": str(surgery_on)}, now)
+    records.close_episode(
+        episode=episode, status=Episode.Status.CANCELLED, by=by, now=now, reason=reason
+    )
+    return reconcile(episode, now=now)
+
+
+def notify(episode: Episode, kind: str, context: dict[str, str], now: datetime) -> None:
+    """Plan one notice for each person who gets the patient's mail now. It replaces an older one not yet sent."""
+    episode = Episode.objects.for_planning().get(pk=episode.pk)
+    case = case_of(episode, now)
+    earlier = Reminder.objects.filter(episode=episode, kind=kind)
+    earlier.filter(state__in=("planned", "retrying")).update(
+        state=Reminder.State.CANCELLED, reason="overtaken", settled_at=now
+    )
+    number = earlier.values("occurrence").distinct().count()
+    Reminder.objects.bulk_create(
+        _notice(episode, kind, context, number, person, case, now) for person in _audience(case, now)
+    )
+
+
+def _audience(case: Case, now: datetime) -> list[Person]:
+    """The people a step without wishes of its own would go to today."""
+    today = now.astimezone(ZoneInfo(case.people[0].zone)).date() if case.people else now.date()
+    return recipients(Recipients.DEFAULT, case, today)
+
+
+def _notice(
+    episode: Episode, kind: str, context: dict[str, str], number: int, person: Person, case: Case, now: datetime
+) -> Reminder:
+    due_at = next_in_window(now, person.zone, case.window)
+    local = due_at.astimezone(ZoneInfo(person.zone))
+    return Reminder(
+        episode=episode, kind=kind, occurrence=number, recipient_id=person.id,
+        category=Category.APPOINTMENT, is_essential=True, context=context,
+        local_date=local.date(), local_time=local.time().replace(microsecond=0), time_zone=person.zone,
+        due_at=due_at, valid_until=now + NOTICE_IS_GOOD_FOR, created_at=now,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def send_now(*, reminder: Reminder, by: User, now: datetime) -> None:
+    """Let a planned reminder go with the next tick, instead of at its time. Raises ValidationError."""
+    moved = Reminder.objects.filter(
+        pk=reminder.pk, state__in=("planned", "retrying"), valid_until__gt=now
+    ).update(due_at=now)
+    if not moved:
+        raise ValidationError(_("Only a reminder that is still planned can be sent now."))
+    _record("reminder.send_now", reminder, by)
+
+
+@transaction.atomic
+def stop(*, reminder: Reminder, by: User, now: datetime, reason: str) -> None:
+    """Take one reminder out of the plan for good; planning does not bring it back. Raises ValidationError."""
+    stopped = Reminder.objects.filter(pk=reminder.pk, state__in=("planned", "retrying")).update(
+        state=Reminder.State.CANCELLED, reason=STOPPED_BY_STAFF, settled_at=now
+    )
+    if not stopped:
+        raise ValidationError(_("Only a reminder that is still planned can be stopped."))
+    Decision.objects.create(
+        reminder=reminder, decided_at=now, outcome=Decision.Outcome.CANCEL, gate=STOPPED_BY_STAFF, value=reason[:200]
+    )
+    _record("reminder.stop", reminder, by, reason=reason)
+
+
+def _record(verb: str, reminder: Reminder, by: User, reason: str = "") -> None:
+    patient = reminder.episode.patient
+    audit.record(
+        AuditEvent.Action.UPDATE, verb, by=by, obj=reminder, clinic=patient.clinic,
+        patient_id=patient.id, after={"step": reminder.step_key}, reason=reason,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def choose(*, user: User, category: str, is_on: bool, by: User | None, now: datetime) -> None:
+    """Switch one category of somebody's mail on or off. Essential mails go out all the same."""
+    Preference.objects.update_or_create(
+        user=user, category=category, defaults={"is_on": is_on, "changed_at": now}
+    )
+    audit.record(
+        AuditEvent.Action.UPDATE, "preference.choose", by=by, obj=user,
+        after={"category": category, "is_on": is_on},
+    )  # fmt: skip

@@ -1,0 +1,216 @@
+"""Mails put into words: each reminder an item, the items of one slot one message.
+
+Subjects name no procedure and no diagnosis. HTML and plain text are both complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import translation
+from django.utils.formats import date_format, time_format
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from patients.calendars import calendar_file
+from patients.models import Appointment, Episode
+from portal.mail import Mail
+from portal.models import Clinic
+from procedures.wording import NoWords, UnfilledPlaceholder, clinic_values, render, words_of
+from reminders import notices, unsubscribe
+from reminders.models import Message, Reminder
+
+
+class Unwritable(Exception):
+    """A reminder that cannot be put into words: a text or a value is missing. It must not be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One reminder in the words of its reader's language."""
+
+    category: str
+    category_label: str
+    patient_name: str
+    subject: str
+    title: str
+    todo: str
+    body_html: SafeString
+    body_text: str
+    why_url: str
+    correction: bool
+
+
+class Writer:
+    """Writes the items of one batch. What a clinic fills in is read once for each clinic."""
+
+    def __init__(self) -> None:
+        self._clinic_values: dict[UUID, dict[str, str]] = {}
+
+    def item(self, row: Reminder) -> Item:
+        """Put one reminder into words. Raises Unwritable."""
+        with translation.override(row.recipient.language):
+            values = self._values(row)
+            try:
+                words = _words(row, values)
+            except (NoWords, UnfilledPlaceholder) as error:
+                raise Unwritable(str(error)) from error
+            return Item(
+                category=row.category,
+                category_label=str(row.get_category_display()),
+                patient_name=row.episode.patient.name,
+                subject=words.subject,
+                title=words.title,
+                todo=words.todo,
+                body_html=words.body_html,
+                body_text=words.body_text,
+                why_url=settings.BASE_URL + reverse("reminders:why", args=[row.id]),
+                correction=row.correction > 0,
+            )
+
+    def _values(self, row: Reminder) -> dict[str, str]:
+        clinic = row.episode.patient.clinic
+        if clinic.id not in self._clinic_values:
+            self._clinic_values[clinic.id] = clinic_values(clinic)
+        return {
+            **self._clinic_values[clinic.id],
+            "patient_name": row.episode.patient.given_name,
+            "reader_name": row.recipient.get_short_name(),
+            **_episode_values(row.episode),
+            **_appointment_values(row.appointment),
+            **_window_values(row.episode, row.step_key),
+        }
+
+
+def _words(row: Reminder, values: dict[str, str]) -> Any:
+    if row.step is None:
+        return notices.words(row, values)
+    return render(words_of(row.step, row.recipient.language), values)
+
+
+def in_words(day: date) -> str:
+    """A day as people say it, in the language in force: Monday 4 May 2026."""
+    return date_format(day, "l j F Y")
+
+
+def _episode_values(episode: Episode) -> dict[str, str]:
+    surgery_on = episode.surgery_on
+    return {"surgery_date": in_words(surgery_on)} if surgery_on else {}
+
+
+def _appointment_values(appointment: Appointment | None) -> dict[str, str]:
+    if appointment is None:
+        return {}
+    location = appointment.location
+    return {
+        "appointment_date": in_words(appointment.local_date),
+        "appointment_time": time_format(appointment.local_time, "H:i"),
+        "appointment_place": f"{location.name}, {location.address}" if location else "",
+    }
+
+
+def _window_values(episode: Episode, step_key: str) -> dict[str, str]:
+    for request in episode.imaging_requests.all():
+        if request.step.key == step_key:
+            return {
+                "window_from": in_words(request.window_from),
+                "window_until": in_words(request.window_until),
+            }
+    return {}
+
+
+def compose(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, Any]:
+    """The fields of the one message that carries these reminders, all for one person of one clinic."""
+    first = reminders[0]
+    with translation.override(first.recipient.language):
+        context = _context(reminders, items)
+        appointment = next((row.appointment for row in reminders if row.appointment), None)
+        return {
+            "clinic": first.episode.patient.clinic,
+            "recipient": first.recipient,
+            "category": _leading_category(reminders),
+            "to_address": first.recipient.email,
+            "subject": _subject(items, first.episode.patient.clinic),
+            "text": render_to_string("reminders/email/reminder.txt", context),
+            "html": render_to_string("reminders/email/reminder.html", context),
+            "headers": _headers(context["unsubscribe_url"]),
+            "calendar": calendar_file(appointment) if appointment else "",
+        }
+
+
+def _leading_category(reminders: Sequence[Reminder]) -> str:
+    """The category that the mail's stop link is about: the first that may be stopped, if there is one."""
+    return next((row.category for row in reminders if not row.is_essential), reminders[0].category)
+
+
+def _subject(items: Sequence[Item], clinic: Clinic) -> str:
+    if len(items) > 1:
+        return _("Your next steps from %(clinic)s") % {"clinic": clinic.name}
+    if items[0].correction:
+        return _("New date: %(subject)s") % {"subject": items[0].subject}
+    return items[0].subject
+
+
+def _context(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, Any]:
+    first = reminders[0]
+    clinic = first.episode.patient.clinic
+    is_essential = all(row.is_essential for row in reminders)
+    language = first.recipient.language
+    return {
+        "reader_name": first.recipient.get_short_name(),
+        "clinic": clinic,
+        "items": [asdict(item) for item in items],
+        "names_patients": _names_patients(reminders),
+        "portal_url": settings.BASE_URL + "/",
+        "is_essential": is_essential,
+        "essential_reason": _("This mail cannot be stopped: your safety depends on it.") if is_essential else "",
+        "unsubscribe_url": ""
+        if is_essential
+        else unsubscribe.link(first.recipient_id, _leading_category(reminders)),
+        "language": language,
+        "direction": "rtl" if translation.get_language_info(language.split("-")[0])["bidi"] else "ltr",
+        "time_zone_note": _time_zone_note(reminders),
+    }
+
+
+def _names_patients(reminders: Iterable[Reminder]) -> bool:
+    """Whether each item has to say whom it is about: to anyone but the patient it does."""
+    return any(row.recipient_id != row.episode.patient.user_id for row in reminders)
+
+
+def _time_zone_note(reminders: Sequence[Reminder]) -> str:
+    first = reminders[0]
+    clinic = first.episode.patient.clinic
+    has_times = any(row.appointment for row in reminders)
+    if not has_times or first.recipient.time_zone in {"", clinic.time_zone}:
+        return ""
+    return _("Times of appointments are the clinic's local time (%(zone)s).") % {"zone": clinic.time_zone}
+
+
+def _headers(unsubscribe_url: str) -> dict[str, str]:
+    if not unsubscribe_url:
+        return {}
+    return {
+        "List-Unsubscribe": f"<{unsubscribe_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+
+def outgoing(message: Message) -> Mail:
+    """A stored message as a mail ready to go, the same on every try."""
+    return Mail(
+        to=message.to_address,
+        subject=message.subject,
+        text=message.text,
+        html=message.html,
+        message_id=message.message_id,
+        headers=dict(message.headers),
+        calendar=message.calendar,
+    )

@@ -1,0 +1,234 @@
+"""The questions asked of a reminder at the moment of sending, each with its answer in words.
+
+`Surroundings.of` reads what they need for a whole batch in a constant number of queries; the gates
+themselves are pure. The first gate that objects decides; the decision and its value are kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+
+from patients.models import RelatedPerson, StepResponse
+from procedures.conditions import holds
+from reminders.models import Decision, Message, Preference, Reminder, Suppression
+from reminders.planner import next_in_window
+
+EXERCISES_LOGGED_TODAY = "exercises_logged_today"
+
+
+class Verdict(NamedTuple):
+    """What a gate decided. `until` (UTC) is set when the reminder has to wait."""
+
+    outcome: Decision.Outcome
+    gate: str
+    value: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the gates need to know beside the reminders themselves."""
+
+    now: datetime
+    live_links: frozenset[tuple[UUID, UUID]]
+    switched_off: frozenset[tuple[UUID, str]]
+    suppressed: frozenset[str]
+    done: frozenset[tuple[UUID, str, int]]
+    done_on: frozenset[tuple[UUID, str, date]]
+    sent: Counter[tuple[UUID, date]]
+
+    @classmethod
+    def of(cls, reminders: Collection[Reminder], now: datetime) -> Surroundings:
+        """Read for a batch, fetched with `pipeline.load`. `now` is UTC. Five queries."""
+        people = {row.recipient_id for row in reminders}
+        zones = {row.episode_id: row.episode.patient.clinic.zone for row in reminders}
+        done, done_on = _done(zones)
+        return cls(
+            now=now,
+            live_links=_live_links(people, now),
+            switched_off=frozenset(
+                Preference.objects.filter(user__in=people, is_on=False).values_list("user_id", "category")
+            ),
+            suppressed=_suppressed({row.recipient.email for row in reminders}),
+            done=done,
+            done_on=done_on,
+            sent=_sent({row.recipient_id: zone_of(row) for row in reminders}, now),
+        )
+
+
+def _live_links(people: set[UUID], now: datetime) -> frozenset[tuple[UUID, UUID]]:
+    links = RelatedPerson.objects.filter(user__in=people, ended_at__isnull=True).values_list(
+        "user_id", "patient_id", "starts_on", "ends_on", "patient__clinic__time_zone"
+    )
+    live = set()
+    for user_id, patient_id, starts_on, ends_on, zone in links:
+        today = now.astimezone(ZoneInfo(zone)).date()
+        if starts_on <= today and (ends_on is None or today < ends_on):
+            live.add((user_id, patient_id))
+    return frozenset(live)
+
+
+def _suppressed(addresses: set[str]) -> frozenset[str]:
+    rows = Suppression.objects.filter(address__in=addresses, lifted_at__isnull=True)
+    return frozenset(rows.values_list("address", flat=True))
+
+
+def _done(
+    zones: dict[UUID, ZoneInfo],
+) -> tuple[frozenset[tuple[UUID, str, int]], frozenset[tuple[UUID, str, date]]]:
+    rows = StepResponse.objects.filter(episode__in=zones, answer=StepResponse.Answer.DONE)
+    done, done_on = set(), set()
+    for episode_id, key, occurrence, moment in rows.values_list(
+        "episode_id", "step__key", "occurrence", "answered_at"
+    ):
+        done.add((episode_id, key, occurrence))
+        done_on.add((episode_id, key, moment.astimezone(zones[episode_id]).date()))
+    return frozenset(done), frozenset(done_on)
+
+
+def _sent(zones: dict[UUID, ZoneInfo], now: datetime) -> Counter[tuple[UUID, date]]:
+    """How many mails each person got on each of their local days lately."""
+    rows = Message.objects.filter(recipient__in=zones, sent_at__gt=now - timedelta(hours=26))
+    return Counter(
+        (person, sent_at.astimezone(zones[person]).date())
+        for person, sent_at in rows.values_list("recipient_id", "sent_at")
+    )
+
+
+def zone_of(reminder: Reminder) -> ZoneInfo:
+    """The recipient's zone: their own, or the clinic's."""
+    return ZoneInfo(reminder.recipient.time_zone or reminder.episode.patient.clinic.time_zone)
+
+
+def patient_is_contactable(row: Reminder, around: Surroundings) -> Verdict | None:
+    """Nothing goes out about somebody who died, or about whom nobody may be written to."""
+    patient = row.episode.patient
+    if patient.deceased_on is not None:
+        return Verdict(Decision.Outcome.CANCEL, "patient_deceased")
+    return Verdict(Decision.Outcome.CANCEL, "no_contact") if patient.is_restricted else None
+
+
+def episode_is_open(row: Reminder, around: Surroundings) -> Verdict | None:
+    """A closed episode sends nothing but the word that it was cancelled."""
+    if row.episode.is_open or row.kind == Reminder.Kind.SURGERY_CANCELLED:
+        return None
+    return Verdict(Decision.Outcome.CANCEL, "episode_closed", row.episode.status)
+
+
+def recipient_has_access(row: Reminder, around: Surroundings) -> Verdict | None:
+    """The patient, or a carer whose access holds today."""
+    if not row.recipient.is_active:
+        return Verdict(Decision.Outcome.CANCEL, "account_closed")
+    if row.recipient_id == row.episode.patient.user_id:
+        return None
+    if (row.recipient_id, row.episode.patient_id) in around.live_links:
+        return None
+    return Verdict(Decision.Outcome.CANCEL, "access_ended")
+
+
+def appointment_is_booked(row: Reminder, around: Surroundings) -> Verdict | None:
+    """Nobody is reminded of an appointment that will not take place."""
+    appointment = row.appointment
+    if appointment is None or appointment.status == appointment.Status.BOOKED:
+        return None
+    return Verdict(Decision.Outcome.CANCEL, "appointment_off", appointment.status)
+
+
+def condition_still_holds(row: Reminder, around: Surroundings) -> Verdict | None:
+    """Someone who gave up smoking long ago is not told to give it up."""
+    if row.step is None:
+        return None
+    on = row.episode.anchors.get("surgery") or around.now.astimezone(zone_of(row)).date()
+    if holds(row.step.condition, row.episode.patient.attributes(on)):
+        return None
+    return Verdict(Decision.Outcome.SKIP, "not_for_this_patient", ", ".join(row.step.condition))
+
+
+def not_done_yet(row: Reminder, around: Surroundings) -> Verdict | None:
+    """What is done, or done for today, is not asked for again."""
+    if row.step is None:
+        return None
+    if (row.episode_id, row.step_key, row.occurrence) in around.done:
+        return Verdict(Decision.Outcome.SKIP, "already_done")
+    today = around.now.astimezone(row.episode.patient.clinic.zone).date()
+    daily = row.step.ends_when == EXERCISES_LOGGED_TODAY
+    if daily and (row.episode_id, row.step_key, today) in around.done_on:
+        return Verdict(Decision.Outcome.SKIP, "already_done", "today")
+    return None
+
+
+def wanted(row: Reminder, around: Surroundings) -> Verdict | None:
+    """A category somebody switched off stays off, except for what is essential."""
+    if row.is_essential or (row.recipient_id, row.category) not in around.switched_off:
+        return None
+    return Verdict(Decision.Outcome.SKIP, "switched_off", row.category)
+
+
+def address_is_usable(row: Reminder, around: Surroundings) -> Verdict | None:
+    """An address known not to exist is not tried again."""
+    if row.recipient.email not in around.suppressed:
+        return None
+    return Verdict(Decision.Outcome.FAIL, "address_suppressed")
+
+
+def still_valid(row: Reminder, around: Surroundings) -> Verdict | None:
+    """A stale instruction does more harm than none."""
+    if around.now < row.valid_until:
+        return None
+    return Verdict(Decision.Outcome.MISS, "too_old", row.valid_until.isoformat())
+
+
+def inside_sending_window(row: Reminder, around: Surroundings) -> Verdict | None:
+    """No mail at night, by the recipient's own clock."""
+    clinic = row.episode.patient.clinic
+    opens = next_in_window(around.now, zone_of(row).key, (clinic.sending_from, clinic.sending_until))
+    return None if opens <= around.now else _wait(row, "sending_window", opens)
+
+
+def under_daily_cap(row: Reminder, around: Surroundings) -> Verdict | None:
+    """A limit on mails a day, so that no fault can ever flood somebody."""
+    clinic, zone = row.episode.patient.clinic, zone_of(row)
+    today = around.now.astimezone(zone).date()
+    if row.is_essential or around.sent[row.recipient_id, today] < clinic.daily_cap:
+        return None
+    tomorrow = datetime.combine(today + timedelta(days=1), clinic.sending_from, zone)
+    return _wait(row, "daily_cap", tomorrow.astimezone(around.now.tzinfo), str(clinic.daily_cap))
+
+
+def _wait(row: Reminder, gate: str, until: datetime, value: str = "") -> Verdict:
+    if until >= row.valid_until:
+        return Verdict(Decision.Outcome.MISS, gate, value)
+    return Verdict(Decision.Outcome.WAIT, gate, value or until.isoformat(), until)
+
+
+Gate = Callable[[Reminder, Surroundings], Verdict | None]
+
+GATES: tuple[Gate, ...] = (
+    patient_is_contactable,
+    episode_is_open,
+    recipient_has_access,
+    appointment_is_booked,
+    condition_still_holds,
+    not_done_yet,
+    wanted,
+    address_is_usable,
+    still_valid,
+    inside_sending_window,
+    under_daily_cap,
+)
+
+
+def decide(row: Reminder, around: Surroundings) -> Verdict:
+    """The verdict of the first gate that objects; without an objection, to send."""
+    for gate in GATES:
+        verdict = gate(row, around)
+        if verdict is not None:
+            return verdict
+    return Verdict(Decision.Outcome.SEND, "all_gates")

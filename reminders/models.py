@@ -1,0 +1,256 @@
+"""What is planned for whom and what was sent: reminders, messages, decisions, preferences, suppressions.
+
+Reads `procedures` and `patients` and writes neither. Rows change state through `pipeline` and
+`reconciler` alone.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from patients.models import Appointment, Episode
+from portal import clock
+from portal.models import Clinic, Record
+from procedures.models import Category, Step
+from reminders.querysets import MessageQuerySet, ReminderQuerySet
+
+
+class Reminder(Record):
+    """One planned row: this episode (or appointment), this step, this occurrence, this recipient.
+
+    FHIR CommunicationRequest. What was intended is `local_date`, `local_time` and `time_zone`;
+    `due_at` (UTC) is derived from them. After `valid_until` (UTC) the row is not sent any more.
+    A row without a step is a notice, such as the one mail that says that surgery moved.
+    """
+
+    class State(models.TextChoices):
+        PLANNED = "planned", _("planned")
+        CLAIMED = "claimed", _("being sent")
+        RETRYING = "retrying", _("waiting to be tried again")
+        SENT = "sent", _("sent")
+        FAILED = "failed", _("failed")
+        SKIPPED = "skipped", _("left out")
+        CANCELLED = "cancelled", _("cancelled")
+        MISSED = "missed", _("missed")
+
+    class Kind(models.TextChoices):
+        STEP = "step", _("a step of the plan")
+        SURGERY_MOVED = "surgery_moved", _("surgery was moved")
+        SURGERY_CANCELLED = "surgery_cancelled", _("surgery was cancelled")
+
+    episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="reminders")
+    appointment = models.ForeignKey(
+        Appointment, null=True, blank=True, on_delete=models.CASCADE, related_name="reminders"
+    )
+    kind = models.CharField(max_length=20, choices=Kind, default=Kind.STEP)
+    step = models.ForeignKey(
+        Step, null=True, blank=True, on_delete=models.PROTECT, related_name="reminders"
+    )
+    step_key = models.CharField(
+        max_length=80, blank=True, help_text=_("The step's key, the same in every version.")
+    )
+    occurrence = models.PositiveSmallIntegerField(default=0)
+    correction = models.PositiveSmallIntegerField(
+        default=0, help_text=_("0 is the first sending; a correction after a move counts up.")
+    )
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reminders"
+    )
+    category = models.CharField(max_length=20, choices=Category)
+    is_essential = models.BooleanField(default=False)
+    context = models.JSONField(
+        default=dict, blank=True, help_text=_("What a notice says, for example the old and new date.")
+    )
+
+    local_date = models.DateField()
+    local_time = models.TimeField()
+    time_zone = models.CharField(max_length=64)
+    due_at = models.DateTimeField()
+    valid_until = models.DateTimeField()
+
+    state = models.CharField(max_length=10, choices=State, default=State.PLANNED)
+    reason = models.CharField(max_length=40, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    claimed_by = models.CharField(max_length=64, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    message = models.ForeignKey(
+        "Message", null=True, blank=True, on_delete=models.PROTECT, related_name="reminders"
+    )
+
+    objects = ReminderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("reminder")
+        verbose_name_plural = _("reminders")
+        ordering = ("due_at", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("episode", "step_key", "occurrence", "correction", "recipient"),
+                condition=Q(step__isnull=False, appointment__isnull=True),
+                name="reminder_once_per_episode",
+            ),
+            models.UniqueConstraint(
+                fields=("appointment", "step_key", "occurrence", "correction", "recipient"),
+                condition=Q(step__isnull=False, appointment__isnull=False),
+                name="reminder_once_per_appointment",
+            ),
+            models.UniqueConstraint(
+                fields=("episode", "kind", "occurrence", "recipient"),
+                condition=Q(step__isnull=True),
+                name="reminder_notice_once",
+            ),
+            models.CheckConstraint(
+                condition=(Q(kind="step") & Q(step__isnull=False))
+                | (~Q(kind="step") & Q(step__isnull=True)),
+                name="reminder_has_a_step_or_is_a_notice",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="sent") | Q(message__isnull=False),
+                name="reminder_sent_has_a_message",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="claimed", lease_until__isnull=False)
+                | (~Q(state="claimed") & Q(lease_until__isnull=True)),
+                name="reminder_claimed_has_a_lease",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("due_at", "recipient"),
+                condition=Q(state__in=("planned", "retrying")),
+                name="reminder_due",
+            ),
+            models.Index(
+                fields=("lease_until",), condition=Q(state="claimed"), name="reminder_leased"
+            ),
+            models.Index(fields=("recipient", "due_at"), name="reminder_by_recipient"),
+            models.Index(fields=("episode", "due_at"), name="reminder_by_episode"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.step or self.kind} {self.local_date} {self.local_time:%H:%M}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the row may still be sent."""
+        return self.state in {self.State.PLANNED, self.State.CLAIMED, self.State.RETRYING}
+
+
+class Message(Record):
+    """One email as it was sent (FHIR Communication), carrying the reminders of one slot for one person.
+
+    `message_id` (RFC 5322) is stored before the first try and is the same on every try.
+    """
+
+    class State(models.TextChoices):
+        SENDING = "sending", _("being sent")
+        RETRYING = "retrying", _("waiting to be tried again")
+        SENT = "sent", _("sent")
+        FAILED = "failed", _("failed")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+")
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="messages"
+    )
+    category = models.CharField(max_length=20, choices=Category)
+    message_id = models.CharField(max_length=200, unique=True)
+    to_address = models.EmailField(max_length=254)
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    html = models.TextField()
+    headers = models.JSONField(default=dict)
+    calendar = models.TextField(blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.SENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_response = models.CharField(max_length=500, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ("-created_at", "id")
+        constraints = (
+            models.CheckConstraint(
+                condition=(Q(state="sent") & Q(sent_at__isnull=False))
+                | (~Q(state="sent") & Q(sent_at__isnull=True)),
+                name="message_sent_has_a_moment",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("recipient", "-created_at"), name="message_by_recipient"),
+            models.Index(fields=("clinic", "-created_at"), name="message_by_clinic"),
+        )
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class Decision(models.Model):
+    """Why a reminder went, waited or stayed: which gate, which value, when. Rows are only ever added."""
+
+    class Outcome(models.TextChoices):
+        SEND = "send", _("sent")
+        WAIT = "wait", _("waits")
+        SKIP = "skip", _("left out")
+        CANCEL = "cancel", _("cancelled")
+        MISS = "miss", _("missed")
+        FAIL = "fail", _("failed")
+
+    id = models.BigAutoField(primary_key=True)
+    reminder = models.ForeignKey(Reminder, on_delete=models.CASCADE, related_name="decisions")
+    decided_at = models.DateTimeField(default=clock.now)
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    gate = models.CharField(max_length=40)
+    value = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.gate}"
+
+
+class Preference(Record):
+    """One person's choice about one category of mail; no row means that mail is wanted."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="preferences"
+    )
+    category = models.CharField(max_length=20, choices=Category)
+    is_on = models.BooleanField()
+    changed_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        verbose_name = _("preference")
+        verbose_name_plural = _("preferences")
+        constraints = (
+            models.UniqueConstraint(fields=("user", "category"), name="preference_once_per_category"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.category}: {self.is_on}"
+
+
+class Suppression(Record):
+    """An address that mail must not go to any more, because its mailbox does not exist or complained."""
+
+    address = models.EmailField(max_length=254, unique=True)
+    reason = models.CharField(max_length=40)
+    response = models.CharField(max_length=500, blank=True)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("suppressed address")
+        verbose_name_plural = _("suppressed addresses")
+
+    def __str__(self) -> str:
+        return self.address

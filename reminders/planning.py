@@ -1,0 +1,36 @@
+"""Works through the requests for new plans that changes of records left behind."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from patients.models import Episode, PlanRequest
+from reminders.reconciler import reconcile
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+
+
+def plan_requested(*, now: datetime, most: int = 2_000) -> int:
+    """Plan up to `most` episodes that something changed for, oldest request first. `now` is UTC.
+
+    Each episode is its own transaction. One that cannot be planned is logged, keeps its request,
+    and holds up no other. Returns how many were planned.
+    """
+    planned, stuck = 0, set()
+    while planned < most:
+        waiting = PlanRequest.objects.exclude(episode__in=stuck).order_by("id")
+        ids = list(dict.fromkeys(waiting.values_list("episode_id", flat=True)[:BATCH]))
+        if not ids:
+            break
+        for episode in Episode.objects.filter(id__in=ids):
+            try:
+                reconcile(episode, now=now)
+                planned += 1
+            except Exception:
+                # Whatever is wrong with this one, the others must not wait for it.
+                logger.exception("episode %s cannot be planned", episode.id)
+                stuck.add(episode.id)
+    return planned

@@ -1,0 +1,69 @@
+"""Which reminders and messages: by who is asking, by what is due, and by state."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+
+from patients.models import Patient
+from portal.models import Clinic
+
+if TYPE_CHECKING:
+    from portal.models import User
+
+
+class ReminderQuerySet(models.QuerySet):
+    """Planned rows by who is asking and by moment."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """A clinic's rows for its staff; for everyone else their own rows about patients they may see now.
+
+        Two carers of one child never see each other's rows.
+        """
+        return self.filter(
+            Q(episode__patient__clinic__in=Clinic.objects.visible_to(user))
+            | Q(id__in=self.model.objects.own(user).values("id"))
+        )
+
+    def own(self, user: User | AnonymousUser) -> Self:
+        """The rows addressed to `user` about patients whose web login this is."""
+        if not (user.is_authenticated and user.is_active):
+            return self.none()
+        return self.filter(
+            recipient=user, episode__patient__in=Patient.objects.own(user).values("id")
+        )
+
+    def due(self, now: datetime) -> Self:
+        """What waits to be sent and whose moment has come, oldest first."""
+        return self.filter(state__in=("planned", "retrying"), due_at__lte=now).order_by("due_at")
+
+    def open(self) -> Self:
+        """What may still be sent."""
+        return self.filter(state__in=("planned", "claimed", "retrying"))
+
+
+class MessageQuerySet(models.QuerySet):
+    """Messages by who is asking."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """A clinic's messages for its staff; for everyone else the messages sent to themselves."""
+        if not (user.is_authenticated and user.is_active):
+            return self.none()
+        return self.filter(
+            Q(clinic__in=Clinic.objects.visible_to(user)) | Q(id__in=self.model.objects.own(user).values("id"))
+        )
+
+    def own(self, user: User | AnonymousUser) -> Self:
+        """The messages sent to `user`, unless they speak of a patient `user` may not see any more."""
+        if not (user.is_authenticated and user.is_active):
+            return self.none()
+        from reminders.models import Reminder  # the model is built from this module
+
+        hidden = Reminder.objects.filter(message__recipient=user).exclude(
+            episode__patient__in=Patient.objects.own(user).values("id")
+        )
+        return self.filter(recipient=user).exclude(id__in=hidden.values("message_id"))

@@ -1,0 +1,34 @@
+"""The three beat tasks. Each calls one function and may run twice, late, or not at all: the next tick makes it good."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from portal import clock
+from portal.heartbeat import beat
+from reminders import pipeline
+from reminders.planning import plan_requested
+
+
+@shared_task
+def plan() -> int:
+    """Work out the plans of the episodes that changed. Returns how many there were."""
+    planned = plan_requested(now=clock.now())
+    beat("plan")
+    return planned
+
+
+@shared_task
+def dispatch() -> int:
+    """Send what is due. Returns how many reminders were looked at."""
+    tally = pipeline.dispatch(now=clock.now())
+    beat("dispatch")
+    return tally.total
+
+
+@shared_task
+def recover() -> int:
+    """Take back what dead workers held and mark what is too old. Returns how many reminders that were."""
+    taken_back, missed = pipeline.recover(now=clock.now())
+    beat("recover")
+    return taken_back + missed
