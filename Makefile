@@ -37,6 +37,32 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@$(PIP) --no-build-isolation -r requirements-dev.txt
 	@touch $@
 
+# Everything that can run: the checks, then the whole suite on both databases.
+# ARGS goes to pytest; NO_SKIPS=1 fails when something could not run.
+test: check
+	@$(PY) tests/both_databases.py $(if $(NO_SKIPS),--no-skips) $(ARGS)
+
+# Set as a real deployment would be, and on nothing that exists.
+CHECK_ENV = env -u DATABASE_URL -u REDIS_URL -u EMAIL_BACKEND STEPWISE_ENV_FILE=/dev/null STEPWISE_DEMO=false \
+	BASE_URL=https://portal.clinic.example SECRET_KEY=yQ7rB2mX9tLc4VwZk6HsNd8pJfGa3uEoRi5TbYnKqWvM1xC0 \
+	EMAIL_URL=smtp+tls://mail.clinic.example:587 VAR_DIR="$$folder"
+
+check: install-dev
+	@echo "ruff ..."; $(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; set -e; \
+	echo "mypy ..."; $(CHECK_ENV) $(PY) -m mypy; \
+	echo "makemigrations --check ..."; $(CHECK_ENV) $(PY) manage.py makemigrations --check --dry-run; \
+	echo "check --deploy ..."; $(CHECK_ENV) $(PY) manage.py check --deploy --fail-level WARNING --database default
+	@if [ -d templates ]; then echo "djlint ..."; $(PY) -m djlint --quiet --lint --check templates; fi
+
+# Lays out code and templates as `make check` wants them.
+format: install-dev
+	@$(PY) -m ruff check --fix-only --quiet . ; $(PY) -m ruff format .
+	@if [ -d templates ]; then $(PY) -m djlint --quiet --reformat templates; fi
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
 # The locks name packages, versions and hashes, and no address to fetch them from.
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"
