@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.processes", "tests.smtp", "tests.browser"]
+pytest_plugins = ["tests.processes", "tests.smtp", "tests.browser", "tests.people"]
 
 # Playwright keeps an event loop in the thread that runs the tests, and Django would refuse
 # to reach the database there; no test shares a connection between the two.
