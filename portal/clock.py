@@ -7,18 +7,23 @@ commands of one demo share it, and no page pays a query for it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
+_standing_at: ContextVar[datetime | None] = ContextVar("demo_clock_standing_at", default=None)
+
 
 def now() -> datetime:
     """The current moment in UTC, moved ahead by the demo's clock where the demo is on."""
     if not settings.STEPWISE_DEMO:
         return timezone.now()
-    return timezone.now() + demo_offset()
+    return _standing_at.get() or timezone.now() + demo_offset()
 
 
 def today() -> date:
@@ -34,14 +39,32 @@ def demo_offset() -> timedelta:
         return timedelta()
 
 
+@contextmanager
+def standing_at(moment: datetime) -> Iterator[None]:
+    """Let the clock stand at `moment` (UTC) in this thread, to play back a demo's past.
+
+    Raises RuntimeError outside demo settings.
+    """
+    _refuse_outside_demo()
+    token = _standing_at.set(moment)
+    try:
+        yield
+    finally:
+        _standing_at.reset(token)
+
+
 def set_demo_offset(ahead_by: timedelta) -> None:
     """Set the demo's clock ahead. Raises RuntimeError outside demo settings."""
-    if not settings.STEPWISE_DEMO:
-        raise RuntimeError("The clock can be moved in demo settings only (STEPWISE_DEMO=1).")
+    _refuse_outside_demo()
     unfinished = _offset_file().with_suffix(f".{os.getpid()}")
     unfinished.write_text(str(ahead_by.total_seconds()))
     # In one step, so that nobody ever reads half a number.
     unfinished.replace(_offset_file())
+
+
+def _refuse_outside_demo() -> None:
+    if not settings.STEPWISE_DEMO:
+        raise RuntimeError("The clock can be moved in demo settings only (STEPWISE_DEMO=1).")
 
 
 def _offset_file() -> Path:
