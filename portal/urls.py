@@ -3,7 +3,26 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from portal import views
+
+portal_patterns = (
+    [
+        path("", views.home, name="home"),
+        path("invitation/new/", views.ask_invitation, name="ask_invitation"),
+        path("invitation/<str:token>/", views.accept_invitation, name="accept_invitation"),
+        path("outbox/", views.outbox, name="outbox"),
+        path("outbox/<uuid:pk>/", views.outbox_mail, name="outbox_mail"),
+        path("outbox/<uuid:pk>/part/<int:number>/", views.outbox_part, name="outbox_part"),
+        path("health/live", views.health_live, name="health_live"),
+        path("health/ready", views.health_ready, name="health_ready"),
+    ],
+    "portal",
+)
+
 urlpatterns = [
+    path("", include(portal_patterns)),
+    path("", include("patients.urls")),
+    path("", include("reminders.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
 ]

@@ -1,0 +1,18 @@
+"""Addresses of what to do, what comes, what was sent and why, and of stopping mail."""
+
+from django.urls import path
+
+from reminders import views
+
+app_name = "reminders"
+urlpatterns = [
+    path("today/", views.today, name="today"),
+    path("plan/", views.plan, name="plan"),
+    path("messages/", views.messages, name="messages"),
+    path("messages/<uuid:pk>/", views.message, name="message"),
+    path("messages/<uuid:pk>/html/", views.message_html, name="message_html"),
+    path("why/<uuid:pk>/", views.why, name="why"),
+    path("answer/<uuid:pk>/", views.answer, name="answer"),
+    path("settings/reminders/", views.reminder_settings, name="reminder_settings"),
+    path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
+]
