@@ -1,0 +1,235 @@
+"""Who may do what: one declared table of rights and roles, one of pages, and the predicates that read them.
+
+A right is `noun.verb`; the noun is the model's name. A right that is not in the table raises
+KeyError, so that a slip of the pen can neither open nor close anything. Nobody holds a right to
+remove a record: there is none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+
+from portal.models import Clinic, PractitionerRole, Role
+
+if TYPE_CHECKING:
+    from portal.models import User
+
+M, S, N, P, R, C, A = (
+    Role.MANAGER, Role.SURGEON, Role.NURSE, Role.PHYSIOTHERAPIST, Role.RADIOGRAPHER, Role.CLERK, Role.AUDITOR,
+)  # fmt: skip
+NOBODY: frozenset[Role] = frozenset()
+EVERYONE = frozenset(Role)
+CARE = EVERYONE - {A}
+CLINICIANS = frozenset({S, N, P})
+
+# The operator (a superuser) holds every right that at least one role holds.
+RIGHTS: Mapping[str, frozenset[Role]] = {
+    # --- the clinic ---
+    "today.view": EVERYONE,
+    "user.view": frozenset({M, A}),
+    "user.add": frozenset({M}),
+    "user.change": frozenset({M}),
+    "user.invite": frozenset({M}),
+    "practitionerrole.view": frozenset({M, A}),
+    "practitionerrole.add": frozenset({M}),
+    "practitionerrole.change": NOBODY,
+    "clinic.view": EVERYONE,
+    "clinic.add": NOBODY,
+    "clinic.change": frozenset({M}),
+    "location.view": EVERYONE,
+    "location.add": frozenset({M}),
+    "location.change": frozenset({M}),
+    "invitation.view": frozenset({M, N, C, A}),
+    "invitation.add": NOBODY,
+    "invitation.change": NOBODY,
+    "auditevent.view": frozenset({M, A}),
+    "auditevent.add": NOBODY,
+    "auditevent.change": NOBODY,
+    "sendingswitch.view": EVERYONE,
+    "sendingswitch.stop": frozenset({M, S, N}),
+    "sendingswitch.start": frozenset({M}),
+    # --- records ---
+    "patient.view": EVERYONE,
+    "patient.add": frozenset({M, C}),
+    "patient.change": frozenset({M, N, C}),
+    "patient.invite": frozenset({M, N, C}),
+    "patient.mark_deceased": frozenset({M, S, N}),
+    "relatedperson.view": EVERYONE,
+    "relatedperson.add": frozenset({M, N, C}),
+    "relatedperson.change": NOBODY,
+    "relatedperson.end": frozenset({M, N, C}),
+    "episode.view": EVERYONE,
+    "episode.add": frozenset({M, S, C}),
+    "episode.change": NOBODY,
+    "episode.move": frozenset({M, S, C}),
+    "episode.set_date": frozenset({M, S, N, C}),
+    "episode.confirm_milestone": frozenset({M, S, N, P}),
+    "episode.cancel": frozenset({M, S, C}),
+    "episode.finish": frozenset({M, S, N}),
+    "appointment.view": CARE,
+    "appointment.add": frozenset({M, N, P, R, C}),
+    "appointment.change": NOBODY,
+    "appointment.move": frozenset({M, N, P, R, C}),
+    "appointment.cancel": frozenset({M, N, P, R, C}),
+    "appointment.record_outcome": frozenset({M, N, P, R, C}),
+    "imagingrequest.view": CARE,
+    "imagingrequest.add": NOBODY,
+    "imagingrequest.change": NOBODY,
+    "imagingrequest.book": frozenset({M, N, R, C}),
+    "stepresponse.view": frozenset({M, *CLINICIANS}),
+    # --- reminders ---
+    "reminder.view": CARE,
+    "reminder.add": NOBODY,
+    "reminder.change": NOBODY,
+    "reminder.send_now": frozenset({M, N, C}),
+    "reminder.stop": frozenset({M, S, N, P}),
+    "message.view": frozenset({M, C, *CLINICIANS}),
+    "message.add": NOBODY,
+    "message.change": NOBODY,
+    "suppression.view": frozenset({M, N, C}),
+    # --- catalogue ---
+    "source.view": EVERYONE,
+    "procedure.view": EVERYONE,
+    "fact.view": EVERYONE,
+    "page.view": EVERYONE,
+    "page.change": frozenset({M, S}),
+    "disagreement.view": EVERYONE,
+    "disagreement.resolve": frozenset({M, S}),
+    "resolution.view": EVERYONE,
+    "slot.view": EVERYONE,
+    "slot.fill": frozenset({M}),
+    "slotvalue.view": EVERYONE,
+    "pathway.view": EVERYONE,
+    "pathwayversion.view": EVERYONE,
+    "pathwayversion.add": frozenset({M, S}),
+    "pathwayversion.change": NOBODY,
+    "pathwayversion.approve": frozenset({M, S}),
+    "step.view": EVERYONE,
+    "step.change": NOBODY,
+    "steptext.view": EVERYONE,
+    "steptext.change": frozenset({M, S}),
+}
+
+# The staff pages beside the lists, by the name of their address in the admin, and the right each asks for.
+PAGES: Mapping[str, str] = {
+    "sending": "sendingswitch.view",
+    "patient_page": "patient.view",
+    "patient_add": "patient.add",
+    "patient_edit": "patient.change",
+    "patient_invite": "patient.invite",
+    "patient_deceased": "patient.mark_deceased",
+    "carer_add": "relatedperson.add",
+    "carer_end": "relatedperson.end",
+    "carer_invite": "patient.invite",
+    "episode_book": "episode.add",
+    "episode_move": "episode.move",
+    "episode_date": "episode.set_date",
+    "episode_milestone": "episode.confirm_milestone",
+    "episode_cancel": "episode.cancel",
+    "episode_finish": "episode.finish",
+    "appointment_book": "appointment.add",
+    "appointment_move": "appointment.move",
+    "appointment_cancel": "appointment.cancel",
+    "appointment_attended": "appointment.record_outcome",
+    "appointment_missed": "appointment.record_outcome",
+    "xrays": "imagingrequest.view",
+    "xray_book": "imagingrequest.book",
+    "reminder_send_now": "reminder.send_now",
+    "reminder_stop": "reminder.stop",
+    "message_page": "message.view",
+    "message_html": "message.view",
+    "user_invite": "user.invite",
+    "user_roles": "practitionerrole.add",
+    "user_close": "user.change",
+}
+
+# How a row of each model leads to its clinic.
+CLINIC_PATHS: Mapping[str, str] = {
+    "clinic": "pk",
+    "location": "clinic",
+    "invitation": "clinic",
+    "auditevent": "clinic",
+    "practitionerrole": "clinic",
+    "user": "roles__clinic",
+    "patient": "clinic",
+    "relatedperson": "patient__clinic",
+    "episode": "patient__clinic",
+    "appointment": "episode__patient__clinic",
+    "imagingrequest": "episode__patient__clinic",
+    "stepresponse": "episode__patient__clinic",
+    "reminder": "episode__patient__clinic",
+    "message": "clinic",
+    "pathwayversion": "clinic",
+    "resolution": "clinic",
+    "slotvalue": "clinic",
+}
+
+
+def roles_of(user: User | AnonymousUser) -> Mapping[UUID, frozenset[str]]:
+    """The roles a member of staff holds, by clinic. One query for each request's user."""
+    if not (user.is_authenticated and user.is_active and user.is_staff):
+        return {}
+    if "_roles_by_clinic" not in user.__dict__:
+        held: dict[UUID, set[str]] = defaultdict(set)
+        rows = PractitionerRole.objects.filter(user_id=user.pk).values_list("clinic_id", "role")
+        for clinic_id, role in rows:
+            held[clinic_id].add(role)
+        user.__dict__["_roles_by_clinic"] = {key: frozenset(roles) for key, roles in held.items()}
+    known: Mapping[UUID, frozenset[str]] = user.__dict__["_roles_by_clinic"]
+    return known
+
+
+def is_operator(user: User | AnonymousUser) -> bool:
+    """Whether this is the operator's account, which belongs to every clinic."""
+    return bool(user.is_active and user.is_staff and user.is_superuser)
+
+
+def is_member_of_staff(user: User | AnonymousUser) -> bool:
+    """Whether `user` may open the staff admin at all: the operator, or someone with a role at a clinic."""
+    return is_operator(user) or bool(roles_of(user))
+
+
+def may(user: User | AnonymousUser, right: str, clinic: Clinic | UUID | None = None) -> bool:
+    """Whether `user` holds `right` at `clinic`; without a clinic, at any. Raises KeyError for an unknown right."""
+    allowed = RIGHTS[right]
+    if is_operator(user):
+        return bool(allowed)
+    held = roles_of(user)
+    if clinic is None:
+        return any(allowed & roles for roles in held.values())
+    key = clinic.pk if isinstance(clinic, Clinic) else clinic
+    return bool(allowed & held.get(key, frozenset()))
+
+
+def may_open(user: User | AnonymousUser, page: str) -> bool:
+    """Whether `user` may open a staff page at any clinic. Raises KeyError for an undeclared page."""
+    return may(user, PAGES[page])
+
+
+def clinics_where(user: User | AnonymousUser, right: str) -> models.QuerySet[Clinic]:
+    """The clinics at which `user` holds `right`."""
+    if is_operator(user):
+        return Clinic.objects.all() if RIGHTS[right] else Clinic.objects.none()
+    return Clinic.objects.filter(
+        pk__in=[key for key, roles in roles_of(user).items() if RIGHTS[right] & roles]
+    )
+
+
+def within(queryset: models.QuerySet[Any], user: User | AnonymousUser, right: str) -> models.QuerySet[Any]:
+    """The rows of `queryset` at the clinics where `user` holds `right`; none, where that is nowhere.
+
+    What a member of staff may see as a patient or as a carer is for their own login, not for the admin.
+    """
+    path = CLINIC_PATHS[queryset.model._meta.model_name or ""]
+    if is_operator(user):
+        return queryset if RIGHTS[right] else queryset.none()
+    keys = [key for key, roles in roles_of(user).items() if RIGHTS[right] & roles]
+    if path == "roles__clinic":
+        return queryset.filter(pk__in=PractitionerRole.objects.filter(clinic__in=keys).values("user"))
+    return queryset.filter(**{f"{path}__in": keys})
