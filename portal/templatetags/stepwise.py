@@ -36,3 +36,29 @@ def tel(number: object) -> str:
         text = text.replace("(0)", "")
     digits = re.sub(r"\D", "", text)
     return f"+{digits}" if text.startswith("+") else digits
+
+
+# Mail programs know no custom properties, so the light palette of tokens.css stands here once more;
+# a test holds the two together. Dark text colour of a category, and its pale ground.
+CATEGORY_COLOURS = {
+    "smoking_cessation": ("#0d5668", "#dcf0f4"),
+    "physiotherapy": ("#2a6033", "#e2f1e0"),
+    "xray": ("#3c409c", "#e7e8fb"),
+    "preparation": ("#754800", "#fcecd0"),
+    "appointment": ("#7a2c6e", "#f7e4f3"),
+    "recovery": ("#94381c", "#fce7de"),
+    "check_in": ("#195390", "#e1edfa"),
+}
+PLAIN_COLOURS = ("#541f4d", "#f4e7f1")
+
+
+@register.filter
+def category_ink(category: str) -> str:
+    """The dark colour of a category, as mails need it: #rrggbb."""
+    return CATEGORY_COLOURS.get(category, PLAIN_COLOURS)[0]
+
+
+@register.filter
+def category_soft(category: str) -> str:
+    """The pale ground of a category, as mails need it: #rrggbb."""
+    return CATEGORY_COLOURS.get(category, PLAIN_COLOURS)[1]
