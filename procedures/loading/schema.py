@@ -11,14 +11,14 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from procedures.loading.documents import Document, Problem, Trail
+from procedures.loading.documents import Document, PlainLoader, Problem, Trail
 
 SCHEMA = Path(__file__).resolve().parent.parent / "catalogue" / "schema.yaml"
 
 
 @cache
 def _schema() -> dict[str, Any]:
-    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=PlainLoader)  # noqa: S506 - safe
 
 
 @cache
