@@ -52,6 +52,34 @@ def record(
     )
 
 
+def note_read(
+    request: HttpRequest,
+    verb: str,
+    *,
+    obj: models.Model,
+    clinic: Clinic | None,
+    patient_id: UUID | None,
+) -> None:
+    """Note that the answer to `request` will hold a patient's data.
+
+    `portal.middleware.ReadAudit` writes what was noted before the answer leaves; if it cannot, the
+    answer is 503 and holds no data. Noting the same thing twice is one event.
+    """
+    noted = request.__dict__.setdefault("_reads", {})
+    noted[verb, obj._meta.label_lower, str(obj.pk)] = (obj, clinic, patient_id)
+
+
+def write_reads(request: HttpRequest) -> None:
+    """Add a READ event for everything noted for `request`, each once. Raises DatabaseError."""
+    noted = request.__dict__.pop("_reads", {})
+    by = request.user if noted and request.user.is_authenticated else None
+    for (verb, _label, _pk), (obj, clinic, patient_id) in noted.items():
+        record(
+            AuditEvent.Action.READ, verb, by=by, obj=obj, clinic=clinic, patient_id=patient_id,
+            request=request,
+        )  # fmt: skip
+
+
 def client_address(request: HttpRequest) -> str | None:
     """The address of who asked, looking past as many proxies as `TRUSTED_PROXIES` says, and no further."""
     hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
