@@ -1,9 +1,20 @@
-"""Registers the portal app with Django."""
+"""Registers the portal app with Django, and our own site as the admin."""
 
 from django.apps import AppConfig
+
+# The module and not the class: Django would take a second class here for the portal's own.
+from django.contrib.admin import apps as admin_apps
 
 
 class PortalConfig(AppConfig):
     """The portal app."""
 
     name = "portal"
+    default = True
+
+
+class StaffAdminConfig(admin_apps.AdminConfig):
+    """Django's admin, with our site in place of its own."""
+
+    default = False
+    default_site = "portal.staff_site.StaffSite"

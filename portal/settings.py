@@ -100,10 +100,11 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
 INSTALLED_APPS = [
     # Before the admin, whose templates it replaces.
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    # Our own site, with its own rights, in place of Django's.
+    "portal.apps.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -163,10 +164,36 @@ TEMPLATES = [
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 CRISPY_FAIL_SILENTLY = False
+# The staff admin. A dotted name is a function that unfold calls with the request.
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Stepwise",
     "SITE_HEADER": "Stepwise",
     "SITE_SYMBOL": "steps",
+    "SITE_URL": "/admin/",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "8px",
+    "ENVIRONMENT": "portal.navigation.environment",
+    "STYLES": ["portal.navigation.style_sheet"],
+    "GLOBAL_CALLBACK": "portal.navigation.on_every_page",
+    "DASHBOARD_CALLBACK": "reminders.dashboard.today",
+    "SIDEBAR": {"navigation": "portal.navigation.sidebar"},
+    # The damson of the patients' pages, in unfold's steps; 500 is the one that dark pages write with.
+    "COLORS": {
+        "primary": {
+            "50": "#faf5f9",
+            "100": "#f4e7f1",
+            "200": "#e8cfe2",
+            "300": "#dcb4d2",
+            "400": "#d39ac6",
+            "500": "#cf8fc1",
+            "600": "#7d3872",
+            "700": "#6a2b62",
+            "800": "#541f4d",
+            "900": "#431a3d",
+            "950": "#2a0e26",
+        },
+    },
 }
 
 # --- Database --------------------------------------------------------------------------------
