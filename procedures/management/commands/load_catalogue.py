@@ -28,7 +28,7 @@ class Command(BaseCommand):
             report = self._run(options)
         except CatalogueError as error:
             raise CommandError(f"Nothing was loaded.\n{error}") from error
-        if report is not None:
+        if report is not None and options["verbosity"]:
             self._tell(report, forced=options["force"])
 
     def _run(self, options: dict[str, Any]) -> LoadReport | None:
