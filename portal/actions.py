@@ -15,7 +15,15 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from portal import audit, mail
-from portal.models import AuditEvent, Clinic, Invitation, PractitionerRole, SendingSwitch, User
+from portal.models import (
+    AuditEvent,
+    Clinic,
+    Invitation,
+    Location,
+    PractitionerRole,
+    SendingSwitch,
+    User,
+)
 
 INVITATION_IS_GOOD_FOR = timedelta(days=14)
 Action = AuditEvent.Action
@@ -40,6 +48,33 @@ def invite(*, user: User, clinic: Clinic, by: User | None, now: datetime) -> Inv
     audit.record(Action.CREATE, "invitation.send", by=by, obj=invitation, clinic=clinic)
     transaction.on_commit(lambda: _send_invitation(invitation, token))
     return invitation
+
+
+def invite_again(*, email: str, now: datetime) -> None:
+    """Send a new link to somebody who was invited and has not signed in yet; for anyone else do nothing.
+
+    Nobody is told which of the two it was.
+    """
+    user = User.objects.filter(email__iexact=email, is_active=True).first()
+    last = Invitation.objects.filter(user=user).first() if user else None
+    if user and last and last.accepted_at is None:
+        invite(user=user, clinic=last.clinic, by=None, now=now)
+
+
+@transaction.atomic
+def set_reading(*, user: User, language: str, time_zone: str, by: User) -> bool:
+    """Choose the language and the time zone of somebody's pages and mails. Returns whether the zone changed.
+
+    An empty zone means the clinic's. Whoever calls it has to see to plans that a zone moves.
+    """
+    before, after = audit.changes(user, {"language": language, "time_zone": time_zone})
+    if not after:
+        return False
+    user.language, user.time_zone = language, time_zone
+    user.full_clean(exclude=["password"], validate_unique=False, validate_constraints=False)
+    user.save(update_fields=["language", "time_zone"])
+    audit.record(Action.UPDATE, "user.set_reading", by=by, obj=user, before=before, after=after)
+    return "time_zone" in after
 
 
 def _send_invitation(invitation: Invitation, token: str) -> None:
@@ -125,3 +160,63 @@ def give_role(*, user: User, clinic: Clinic, role: str, by: User | None) -> Prac
             Action.CREATE, "role.give", by=by, obj=membership, clinic=clinic, after={"role": role}
         )
     return membership
+
+
+@transaction.atomic
+def take_role(*, membership: PractitionerRole, by: User, reason: str = "") -> None:
+    """End one role of a member of staff; without any role left, they are staff no more.
+
+    Raises ValidationError for one's own role: nobody locks themselves out by mistake.
+    """
+    user = membership.user
+    if user == by:
+        raise ValidationError(_("Ask another manager to end a role of your own."))
+    audit.record(
+        Action.DELETE, "role.take", by=by, obj=membership, clinic=membership.clinic,
+        before={"role": membership.role, "user": str(user.pk)}, reason=reason,
+    )  # fmt: skip
+    membership.delete()
+    if not user.roles.exists() and not user.is_superuser:
+        user.is_staff = False
+        user.save(update_fields=["is_staff"])
+
+
+@transaction.atomic
+def invite_staff(
+    *, email: str, name: str, clinic: Clinic, role: str, by: User, now: datetime
+) -> Invitation | None:
+    """Make somebody a member of a clinic's staff, with an account and an invitation where they have none."""
+    user = User.objects.filter(email__iexact=email.strip()).first()
+    user = user or User.objects.create_user(email, name=name, language=clinic.language)
+    give_role(user=user, clinic=clinic, role=role, by=by)
+    if user.has_usable_password():
+        return None
+    return invite(user=user, clinic=clinic, by=by, now=now)
+
+
+@transaction.atomic
+def set_active(*, user: User, is_active: bool, clinic: Clinic, by: User, reason: str = "") -> None:
+    """Close an account, so that nobody can sign in with it, or open it again. Raises ValidationError."""
+    if user == by:
+        raise ValidationError(_("Ask another manager to close your own account."))
+    before, user.is_active = user.is_active, is_active
+    user.save(update_fields=["is_active"])
+    audit.record(
+        Action.UPDATE, "user.set_active", by=by, obj=user, clinic=clinic,
+        before={"is_active": before}, after={"is_active": is_active}, reason=reason,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def save_setting(*, row: Clinic | Location, by: User, changed: list[str]) -> None:
+    """Store a clinic or one of its places as a form filled it in. `changed` names the fields that are new."""
+    is_new = row._state.adding
+    stored = None if is_new else type(row).objects.get(pk=row.pk)
+    before, after = audit.changes(stored, {name: getattr(row, name) for name in changed}) if stored else ({}, {})
+    row.full_clean()
+    row.save()
+    clinic = row if isinstance(row, Clinic) else row.clinic
+    audit.record(
+        Action.CREATE if is_new else Action.UPDATE, f"{row._meta.model_name}.save", by=by, obj=row,
+        clinic=clinic, before=before, after=after,
+    )  # fmt: skip

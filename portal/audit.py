@@ -66,14 +66,14 @@ def note_read(
     answer is 503 and holds no data. Noting the same thing twice is one event.
     """
     noted = request.__dict__.setdefault("_reads", {})
-    noted[verb, obj._meta.label_lower, str(obj.pk)] = (obj, clinic, patient_id)
+    noted[verb, obj._meta.label_lower, str(obj.pk), patient_id] = (obj, clinic, patient_id)
 
 
 def write_reads(request: HttpRequest) -> None:
     """Add a READ event for everything noted for `request`, each once. Raises DatabaseError."""
     noted = request.__dict__.pop("_reads", {})
     by = request.user if noted and request.user.is_authenticated else None
-    for (verb, _label, _pk), (obj, clinic, patient_id) in noted.items():
+    for (verb, *_rest), (obj, clinic, patient_id) in noted.items():
         record(
             AuditEvent.Action.READ, verb, by=by, obj=obj, clinic=clinic, patient_id=patient_id,
             request=request,

@@ -4,17 +4,19 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal import views
+from reminders.health import oldest_overdue
 
 portal_patterns = (
     [
         path("", views.home, name="home"),
         path("invitation/new/", views.ask_invitation, name="ask_invitation"),
+        path("invitation/asked/", views.invitation_asked, name="invitation_asked"),
         path("invitation/<str:token>/", views.accept_invitation, name="accept_invitation"),
         path("outbox/", views.outbox, name="outbox"),
         path("outbox/<uuid:pk>/", views.outbox_mail, name="outbox_mail"),
         path("outbox/<uuid:pk>/part/<int:number>/", views.outbox_part, name="outbox_part"),
         path("health/live", views.health_live, name="health_live"),
-        path("health/ready", views.health_ready, name="health_ready"),
+        path("health/ready", views.health_ready, {"further": (oldest_overdue,)}, name="health_ready"),
     ],
     "portal",
 )
@@ -23,6 +25,13 @@ urlpatterns = [
     path("", include(portal_patterns)),
     path("", include("patients.urls")),
     path("", include("reminders.urls")),
+    # One way in for all, with its limits and its second factor; the admin's own has neither.
+    path("admin/login/", views.admin_sign_in),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
 ]
+
+handler400 = "portal.views.bad_request"
+handler403 = "portal.views.forbidden"
+handler404 = "portal.views.not_found"
+handler500 = "portal.views.server_error"

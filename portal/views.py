@@ -1,47 +1,231 @@
-"""Pages of `portal`."""
+"""The portal's own pages: the way in, the demo's outbox, health, and the pages that say that something went wrong."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from http import HTTPStatus
 
-from django.http import Http404, HttpRequest, HttpResponse
+from allauth.account.utils import perform_login
+from allauth.core import ratelimit
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from csp.decorators import csp
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.utils.http import content_disposition_header
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal import actions, clock, health
+from portal.forms import AskInvitationForm, PasswordForm
+from portal.models import Invitation, OutboxMail
+from portal.outbox import open_mail
+
+MAILS_A_PAGE = 30
+
+# A mail is shown in a frame that runs no script; its styles are inside it, as mail readers want them.
+MAIL_POLICY = {
+    "default-src": [NONE],
+    "style-src": [UNSAFE_INLINE],
+    "img-src": ["data:"],
+    "frame-ancestors": [SELF],
+    "base-uri": [NONE],
+    "form-action": [NONE],
+}
+# A link in a mail opens the whole window, not the little frame.
+OPEN_LINKS_OUTSIDE = '<base target="_top">'
 
 
-def home(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
+@login_not_required
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The front door; who is signed in already goes straight to where they work."""
+    if not request.user.is_authenticated:
+        return render(request, "portal/home.html")
+    return redirect("admin:index" if request.user.is_staff else "reminders:today")
+
+
+@login_not_required
+@require_safe
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """Staff sign in where everybody does."""
+    return redirect_to_login(request.GET.get("next", "/admin/"))
+
+
+# --- Invitations -----------------------------------------------------------------------------
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Choose a password with the link from the invitation. GET changes nothing: scanners open links."""
+    invitation = actions.open_invitation(token, clock.now())
+    if invitation is None:
+        return _used_up_invitation(request)
+    form = PasswordForm(request.POST or None, user=invitation.user)
+    if form.is_valid():
+        try:
+            return _sign_in_invited(request, invitation, form.cleaned_data["password"])
+        except ValidationError:
+            return _used_up_invitation(request)
+    context = {"form": form, "invitation": invitation, "clinic": invitation.clinic}
+    return render(request, "portal/accept_invitation.html", context)
+
+
+def _sign_in_invited(request: HttpRequest, invitation: Invitation, password: str) -> HttpResponse:
+    user = actions.accept_invitation(invitation=invitation, password=password, now=clock.now())
+    # By allauth's own door, so that its stages (second factor) and signals hold here too.
+    return perform_login(request, user, redirect_url=settings.LOGIN_REDIRECT_URL)
+
+
+def _used_up_invitation(request: HttpRequest) -> HttpResponse:
+    """One page for every link that does not work: used, expired, withdrawn, or never ours."""
+    context = {"form": AskInvitationForm()}
+    return render(request, "portal/invitation_used_up.html", context, status=HTTPStatus.NOT_FOUND)
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def ask_invitation(request: HttpRequest) -> HttpResponse:
+    """Ask for a new link. The answer is the same whether anybody was invited at the address or not."""
+    form = AskInvitationForm(request.POST or None)
+    if not form.is_valid():
+        return render(request, "portal/ask_invitation.html", {"form": form})
+    email = form.cleaned_data["email"].strip().lower()
+    if not ratelimit.consume(request, action="ask_invitation", key=email):
+        return ratelimit.respond_429(request)
+    actions.invite_again(email=email, now=clock.now())
+    return redirect("portal:invitation_asked")
+
+
+@login_not_required
+@require_safe
+def invitation_asked(request: HttpRequest) -> HttpResponse:
+    """What happens next, after a new link was asked for."""
+    return render(request, "portal/invitation_asked.html")
+
+
+# --- The demo's outbox -----------------------------------------------------------------------
+
+
+def _kept_mail(**which: object) -> OutboxMail:
+    """One mail of the outbox. Raises Http404 outside the demo, where mails are nobody's to read here."""
+    if not settings.STEPWISE_DEMO:
+        raise Http404
+    return get_object_or_404(OutboxMail, **which)
+
+
+@login_not_required
+@require_safe
+def outbox(request: HttpRequest) -> HttpResponse:
+    """Every mail the demo kept instead of sending it, newest first; of one address, if asked."""
+    if not settings.STEPWISE_DEMO:
+        raise Http404
+    chosen = request.GET.get("to", "")
+    mails = OutboxMail.objects.defer("raw")
+    if chosen:
+        mails = mails.filter(to_address=chosen)
+    addresses = OutboxMail.objects.order_by("to_address").values_list("to_address", flat=True)
+    context = {
+        "mails": Paginator(mails, MAILS_A_PAGE).get_page(request.GET.get("page")),
+        "addresses": addresses.distinct(),
+        "chosen": chosen,
+    }
+    return render(request, "portal/outbox.html", context)
+
+
+@login_not_required
+@require_safe
+def outbox_mail(request: HttpRequest, pk: str) -> HttpResponse:
+    """One mail as its reader sees it, with its plain text, its headers and its attachments."""
+    row = _kept_mail(pk=pk)
+    return render(request, "portal/outbox_mail.html", {"mail": row, "letter": open_mail(row)})
+
+
+@login_not_required
+@require_safe
+@xframe_options_sameorigin
+@csp(MAIL_POLICY)
+def outbox_part(request: HttpRequest, pk: str, number: int) -> HttpResponse:
+    """Part 0 is the HTML as a page of its own, for a frame; the others are attachments to keep."""
+    letter = open_mail(_kept_mail(pk=pk))
+    if number == 0 and letter.html:
+        return mail_page(letter.html)
+    for part in letter.attachments:
+        if part.number == number:
+            headers = {"Content-Disposition": content_disposition_header(True, part.name) or ""}
+            return HttpResponse(part.content, content_type=part.content_type, headers=headers)
     raise Http404
 
 
-def ask_invitation(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+def mail_page(html: str) -> HttpResponse:
+    """The HTML of a mail, for a frame. Give the view MAIL_POLICY, and X-Frame-Options of the same origin."""
+    return HttpResponse(html.replace("</head>", f"{OPEN_LINKS_OUTSIDE}</head>", 1))
 
 
-def accept_invitation(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+# --- Health ----------------------------------------------------------------------------------
 
 
-def outbox(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+@login_not_required
+@require_safe
+def health_live(request: HttpRequest) -> HttpResponse:
+    """200 as long as this process answers at all; asks nobody else."""
+    return JsonResponse({"status": "alive"})
 
 
-def outbox_mail(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+@login_not_required
+@require_safe
+def health_ready(request: HttpRequest, further: Iterable[health.Check] = ()) -> HttpResponse:
+    """200 when everything that reminders need works, 503 with the reasons when not."""
+    findings = health.findings(further)
+    unwell = [finding.name for finding in findings if not finding.is_well]
+    body = {
+        "status": "not ready" if unwell else "ready",
+        "unwell": unwell,
+        "checks": {finding.name: finding.value for finding in findings},
+    }
+    status = HTTPStatus.SERVICE_UNAVAILABLE if unwell else HTTPStatus.OK
+    return JsonResponse(body, status=status)
 
 
-def outbox_part(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+# --- When something went wrong ---------------------------------------------------------------
 
 
-def health_live(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+def _plain_page(template: str, status: HTTPStatus) -> HttpResponse:
+    """A page made without request, user or database, so that it can neither fail nor tell anything."""
+    return HttpResponse(render_to_string(template), status=status)
 
 
-def health_ready(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400."""
+    return _plain_page("400.html", HTTPStatus.BAD_REQUEST)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403."""
+    return _plain_page("403.html", HTTPStatus.FORBIDDEN)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form that was open for too long, or came from elsewhere."""
+    return _plain_page("403_csrf.html", HTTPStatus.FORBIDDEN)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404; the same body for what does not exist and for what is somebody else's."""
+    return _plain_page("404.html", HTTPStatus.NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500."""
+    return _plain_page("500.html", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """503."""
+    return _plain_page("503.html", HTTPStatus.SERVICE_UNAVAILABLE)

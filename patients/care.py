@@ -1,0 +1,95 @@
+"""Whose pages a reader sees: their own, or those of one of the patients they care for.
+
+The choice lies in the session and is looked up among the reader's own patients on every request,
+so that an access that ended is over with the next page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.utils import timezone
+
+from patients.models import Patient, RelatedPerson
+from portal import audit, clock
+from portal.models import User
+
+CHOSEN = "patient"
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """The chosen patient and the others to choose from. `patient` is None for who has no patient."""
+
+    reader: User
+    now: datetime
+    patient: Patient | None = None
+    patients: list[Patient] = field(default_factory=list)
+    has_full_view: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the reader is the patient."""
+        return self.patient is not None and self.patient.user_id == self.reader.pk
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that times are told in: the reader's, or the clinic's."""
+        clinic_zone = self.patient.clinic.time_zone if self.patient else "UTC"
+        return ZoneInfo(self.reader.time_zone or clinic_zone)
+
+    @property
+    def today(self) -> date:
+        """The reader's local day."""
+        return self.now.astimezone(self.zone).date()
+
+
+def care_of(request: HttpRequest, verb: str, patient_id: UUID | None = None) -> Care:
+    """Whose page this is, noted in the audit trail as `verb`. Two queries.
+
+    `patient_id` stands for a page that is about one patient, whoever is chosen; it counts only if
+    the reader may see that patient.
+    """
+    reader = request.user
+    if not isinstance(reader, User):
+        raise TypeError("A page about a patient needs somebody who is signed in.")
+    patients = _own_patients(reader)
+    care = _choose(reader, patients, str(patient_id or request.session.get(CHOSEN, "")))
+    request.__dict__["care"] = care
+    if care.patient:
+        timezone.activate(care.zone)
+        audit.note_read(
+            request, verb, obj=care.patient, clinic=care.patient.clinic, patient_id=care.patient.id
+        )
+    return care
+
+
+def _own_patients(reader: User) -> list[Patient]:
+    links = RelatedPerson.objects.filter(user=reader).live(clock.today())
+    rows = Patient.objects.own(reader).select_related("clinic")
+    return list(rows.prefetch_related(Prefetch("related_people", links, to_attr="readers_links")))
+
+
+def _choose(reader: User, patients: list[Patient], wanted: str) -> Care:
+    now = clock.now()
+    if not patients:
+        return Care(reader, now)
+    own = [patient for patient in patients if patient.user_id == reader.pk]
+    chosen = next((row for row in patients if str(row.pk) == wanted), (own or patients)[0])
+    return Care(reader, now, chosen, patients, _has_full_view(reader, chosen))
+
+
+def _has_full_view(reader: User, patient: Patient) -> bool:
+    links: list[RelatedPerson] = getattr(patient, "readers_links", [])
+    full = RelatedPerson.Scope.FULL
+    return patient.user_id == reader.pk or any(link.scope == full for link in links)
+
+
+def choose(request: HttpRequest, patient: Patient) -> None:
+    """Show this patient's pages from now on."""
+    request.session[CHOSEN] = str(patient.pk)

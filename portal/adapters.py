@@ -1,0 +1,43 @@
+"""How django-allauth fits in: nobody signs up alone, and its mails leave by our one function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context as allauth_context
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.mail import EmailMultiAlternatives
+from django.http import HttpRequest
+
+from portal import mail
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Sign-in for people who were invited."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """People come by invitation."""
+        return False
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send an account mail (code, forgotten password, notice) by `portal.mail.send`."""
+        request = allauth_context.request
+        site = {"name": "Stepwise", "domain": settings.BASE_URL}
+        values = {"request": request, "email": email, "current_site": site, **context}
+        message = self.render_mail(template_prefix, email, values)
+        html = ""
+        if isinstance(message, EmailMultiAlternatives) and message.alternatives:
+            html = str(message.alternatives[0][0])
+        mail.send(mail.Mail(to=email, subject=message.subject, text=str(message.body), html=html))
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: AbstractBaseUser,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Tell somebody that their way to sign in changed. The address is the login name itself."""
+        super().send_notification_mail(template_prefix, user, context, email or user.get_username())

@@ -1,0 +1,56 @@
+"""What the frame of every page shows: whose pages these are, where to go, and that this is a demo.
+
+A view that is about a patient puts a `Care` (patients.care) on the request; other pages have none.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class Place(NamedTuple):
+    """One place to go: its key, its name, the symbol of the sprite, and the name of its URL."""
+
+    key: str
+    label: str | Promise
+    icon: str
+    view: str
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return reverse(self.view)
+
+
+PLAN = Place("plan", _("My plan"), "plan", "reminders:plan")
+MAIN = (
+    Place("today", _("Today"), "today", "reminders:today"),
+    PLAN,
+    Place("appointments", _("Visits"), "calendar", "patients:appointments"),
+    Place("messages", _("Messages"), "message", "reminders:messages"),
+)
+MORE = (Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings"),)
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """The context of templates/base.html. No queries."""
+    care = getattr(request, "care", None)
+    values: dict[str, Any] = {"demo": settings.STEPWISE_DEMO}
+    match = request.resolver_match
+    if match:
+        values["active"] = match.url_name
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or (user.is_staff and care is None):
+        return values
+    may_see_plan = care is None or care.has_full_view
+    values["navigation"] = [place for place in MAIN if may_see_plan or place is not PLAN]
+    values["navigation_more"] = list(MORE)
+    if care and care.patient:
+        values |= {"patient": care.patient, "patients": care.patients, "clinic": care.patient.clinic}
+    return values

@@ -1,0 +1,27 @@
+"""What reminders add to the health of the whole: how long the oldest one that is due has waited."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import DatabaseError
+
+from portal import clock
+from portal.health import Finding
+from portal.models import SendingSwitch
+from reminders.models import Reminder
+
+# Beyond this, what is due does not go out. Waiting for a window or a cap moves `due_at` itself.
+OLDEST_OVERDUE = timedelta(minutes=15)
+
+
+def oldest_overdue() -> Finding:
+    """Seconds that the oldest reminder that is due has waited; well too while staff stopped sending."""
+    try:
+        now = clock.now()
+        due_at = Reminder.objects.due(now).values_list("due_at", flat=True).first()
+        is_stopped = not SendingSwitch.current().is_on
+    except DatabaseError:
+        return Finding("oldest_overdue", False, "unknown")
+    waited = now - due_at if due_at else timedelta()
+    return Finding("oldest_overdue", is_stopped or waited <= OLDEST_OVERDUE, int(waited.total_seconds()))
