@@ -127,7 +127,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Our own headers and the admin's looser content policy go here (portal.middleware).
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -135,11 +134,17 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    # What needs to know who is signed in goes here (portal.middleware).
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    # Our own; within the content policy's, so that a page can ask for another one.
+    "portal.middleware.Headers",
+    "portal.middleware.SessionLimits",
+    "portal.middleware.SecondFactor",
+    "portal.middleware.Reader",
+    # Innermost: what a view noted is written before anything else sees the answer.
+    "portal.middleware.ReadAudit",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -157,6 +162,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "portal.context.frame",
             ],
         },
     },
@@ -382,6 +388,11 @@ STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not STEPWISE_DEMO)
 TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", 0)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
+ACCOUNT_ADAPTER = "portal.adapters.AccountAdapter"
+# Beside allauth's own limits on every way in: asking for a new invitation.
+ACCOUNT_RATE_LIMITS = {"ask_invitation": "20/h/ip,3/h/key"}
+# Somebody learns by mail that their way to sign in was changed.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -419,6 +430,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = USES_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
 SILENCED_SYSTEM_CHECKS = [
     # Preloading binds the clinic's whole domain in every browser; that is not ours to decide.
     "security.W021",
