@@ -12,6 +12,7 @@ from django.db import transaction
 from portal import audit
 from portal.models import AuditEvent, Clinic
 from procedures.approval import blockers, resolved_offset, slot_values
+from procedures.loading.rows import Keys
 from procedures.loading.steps import new_step, stored_content, write_step
 from procedures.models import (
     Disagreement,
@@ -117,10 +118,11 @@ def begin_draft(*, version: PathwayVersion, by: User) -> PathwayVersion:
     draft = PathwayVersion.objects.create(
         pathway=version.pathway, clinic=version.clinic, number=number, digest=version.digest
     )
+    keys = Keys()
     for step in version.steps.select_related("offset_slot"):
         copy = new_step(draft, step.key)
         copy.loaded = step.loaded
-        write_step(copy, stored_content(step))
+        write_step(copy, stored_content(step), keys)
     audit.record(
         AuditEvent.Action.CREATE, "pathway_version.draft", by=by, obj=draft, clinic=draft.clinic
     )
@@ -251,8 +253,12 @@ def _refuse_unfit_value(slot: Slot, value: str) -> None:
     if slot.kind == Slot.Kind.PHONE and not _PHONE.match(value):
         raise DecisionRefused(f"{slot.name}: “{value}” is not a phone number.")
     longest = LONGEST_OFFSET.get(Slot.Kind(slot.kind))
-    if longest is not None and not (value.isascii() and value.isdecimal() and int(value) <= longest):
-        raise DecisionRefused(f"{slot.name}: write a whole number of {slot.kind}, at most {longest}.")
+    if longest is not None and not (
+        value.isascii() and value.isdecimal() and int(value) <= longest
+    ):
+        raise DecisionRefused(
+            f"{slot.name}: write a whole number of {slot.kind}, at most {longest}."
+        )
 
 
 def _refuse_demo_elsewhere(clinic: Clinic, is_demo_value: bool) -> None:

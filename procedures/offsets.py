@@ -30,7 +30,9 @@ class Offset:
                 return _add_months(day, self.value)
             case "years":
                 return _add_months(day, 12 * self.value)
-        raise ValueError(f"An offset is counted in days, weeks, months or years, not in “{self.unit}”.")
+        raise ValueError(
+            f"An offset is counted in days, weeks, months or years, not in “{self.unit}”."
+        )
 
 
 def _add_months(day: date, months: int) -> date:

@@ -25,7 +25,9 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}"
-        return f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
+        return (
+            f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
+        )
 
 
 @dataclass(slots=True)
@@ -52,17 +54,20 @@ def dotted(trail: Trail) -> str:
     return "".join(parts).lstrip(".")
 
 
-class PlainLoader(yaml.SafeLoader):
+class PlainLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML with the few types JSON has: 09:00 stays text, and so do no, on and 2026-01-01.
 
-    YAML 1.1 would read 09:00 as 540 and a country code NO as false.
+    YAML 1.1 would read 09:00 as 540 and a country code NO as false. Where PyYAML was built with its
+    C library that is used: it reads ten times as fast.
     """
 
     yaml_implicit_resolvers: dict[Any, Any] = {}
 
 
 PlainLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(null|)$"), ["n", ""])
-PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|false)$"), ["t", "f"])
+PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(true|false)$"), ["t", "f"]
+)
 PlainLoader.add_implicit_resolver(
     "tag:yaml.org,2002:int", re.compile(r"^-?(0|[1-9][0-9]*)$"), list("-0123456789")
 )
@@ -119,7 +124,9 @@ def _pairs(document: Document, node: yaml.MappingNode, trail: Trail) -> Iterator
         line = key_node.start_mark.line + 1
         if key in seen:
             here = dotted((*trail, key))
-            document.problems.append(Problem(document.name, line, here, "the same key stands here twice"))
+            document.problems.append(
+                Problem(document.name, line, here, "the same key stands here twice")
+            )
             continue
         seen.add(key)
         document.lines[(*trail, key)] = line
@@ -129,6 +136,8 @@ def _pairs(document: Document, node: yaml.MappingNode, trail: Trail) -> Iterator
 def _scalar(document: Document, node: yaml.Node, trail: Trail) -> Any:
     convert = SCALARS.get(node.tag)
     if convert is None:
-        document.problems.append(document.problem(trail, f"values of type {node.tag} are not allowed"))
+        document.problems.append(
+            document.problem(trail, f"values of type {node.tag} are not allowed")
+        )
         return None
     return convert(node.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 from django.db import transaction
@@ -12,7 +13,7 @@ from portal.models import AuditEvent, Clinic
 from procedures.loading.catalogue import CATALOGUE, Catalogue, Row
 from procedures.loading.merge import Content, Edit, LoadReport, is_edited
 from procedures.loading.reading import read_catalogue
-from procedures.loading.rows import load_rows, put
+from procedures.loading.rows import Keys, load_rows, put
 from procedures.loading.steps import StepReader, new_step, stored_content, write_step
 from procedures.models import Pathway, PathwayVersion, Step
 
@@ -62,9 +63,13 @@ def _american_words(catalogue: Catalogue) -> dict[str, str]:
     return {row.data["en-gb"].lower(): row.data["en-us"] for row in catalogue.words}
 
 
-def _draft(row: Row, clinic: Clinic, reader: StepReader, *, force: bool, report: LoadReport) -> None:
+def _draft(
+    row: Row, clinic: Clinic, reader: StepReader, *, force: bool, report: LoadReport
+) -> None:
     pathway = Pathway.objects.get(key=row.data["pathway"])
-    latest = PathwayVersion.objects.filter(pathway=pathway, clinic=clinic).order_by("-number").first()
+    latest = (
+        PathwayVersion.objects.filter(pathway=pathway, clinic=clinic).order_by("-number").first()
+    )
     if latest and not latest.is_draft and latest.digest == row.digest:
         return
     draft = latest if latest and latest.is_draft else _new_draft(pathway, clinic, latest, report)
@@ -103,6 +108,7 @@ def _bring_up(
         "texts", "facts", "disagreements", "slots"
     )
     existing = {step.key: step for step in query}
+    keys = Keys()
     for key, content in incoming.items():
         old = existing.pop(key, None)
         put(
@@ -110,12 +116,12 @@ def _bring_up(
             f"{draft} {key}",
             incoming=content,
             here=stored_content(old) if old else {},
-            write=write_step,
+            write=partial(write_step, keys=keys),
             force=force,
             report=report,
         )
     for step in existing.values():
-        _leave_or_carry(draft, step, force=force, report=report)
+        _leave_or_carry(draft, step, keys, force=force, report=report)
 
 
 def _step_to_write(draft: PathwayVersion, key: str, old: Step | None) -> Step:
@@ -128,7 +134,7 @@ def _step_to_write(draft: PathwayVersion, key: str, old: Step | None) -> Step:
 
 
 def _leave_or_carry(
-    draft: PathwayVersion, step: Step, *, force: bool, report: LoadReport
+    draft: PathwayVersion, step: Step, keys: Keys, *, force: bool, report: LoadReport
 ) -> None:
     """A step that the files no longer have: it goes, unless the clinic made it or edited it."""
     here = stored_content(step)
@@ -139,6 +145,6 @@ def _leave_or_carry(
         if step.version_id != draft.pk:
             copy = new_step(draft, step.key)
             copy.loaded = step.loaded
-            write_step(copy, here)
+            write_step(copy, here, keys)
     elif step.version_id == draft.pk:
         step.delete()

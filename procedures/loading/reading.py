@@ -52,4 +52,6 @@ def _strangers(folder: Path) -> Iterator[Problem]:
     read = {path for pattern, _, _ in FILES for path in folder.glob(pattern)}
     for path in sorted(folder.rglob("*.y*ml")):
         if path not in read and path.name != "schema.yaml":
-            yield Problem(str(path.relative_to(folder)), 1, "", "no part of the catalogue has this name")
+            yield Problem(
+                str(path.relative_to(folder)), 1, "", "no part of the catalogue has this name"
+            )

@@ -25,9 +25,7 @@ TELLING = re.compile(
     re.IGNORECASE,
 )
 # The kinds of appointment that patients.Appointment knows.
-APPOINTMENT_KINDS = frozenset(
-    {"pre_assessment", "admission", "clinic", "physiotherapy", "xray"}
-)
+APPOINTMENT_KINDS = frozenset({"pre_assessment", "admission", "clinic", "physiotherapy", "xray"})
 EARLIEST, LATEST = "08:00", "19:59"
 
 
@@ -158,7 +156,9 @@ def _offset_problems(row: Row, known: _Known) -> Iterator[Problem]:
         yield row.problem("an offset needs a slot of days or weeks", "offset", "slot")
 
 
-def _text_problems(row: Row, known: _Known, language: str, text: dict[str, str]) -> Iterator[Problem]:
+def _text_problems(
+    row: Row, known: _Known, language: str, text: dict[str, str]
+) -> Iterator[Problem]:
     for part, words in text.items():
         where = ("text", language, part)
         for name in sorted(placeholders_in(words)):

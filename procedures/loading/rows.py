@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db.models import Model
@@ -22,6 +23,25 @@ from procedures.models import (
     Slot,
     Source,
 )
+
+
+class Keys:
+    """Primary keys by catalogue key, one query for each model. Lasts for one load."""
+
+    def __init__(self) -> None:
+        self._ids: dict[type[Model], dict[str, Any]] = {}
+
+    def id(self, model: type[Model], key: str) -> Any:
+        """The primary key of the row with this key, which the checks have shown to exist."""
+        known = self._ids.get(model, {})
+        if key not in known:
+            rows = model._default_manager.values_list("key", "pk")
+            known = self._ids[model] = dict(rows)
+        return known[key]
+
+    def ids(self, model: type[Model], keys: Iterable[str]) -> list[Any]:
+        """The primary keys of several rows."""
+        return [self.id(model, key) for key in keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +71,16 @@ class Kind:
             **{name: sorted(other.key for other in getattr(row, name).all()) for name in self.many},
         }
 
-    def write(self, row: Any, content: Content) -> None:
+    def write(self, row: Any, content: Content, keys: Keys) -> None:
         """Store `content` in `row`."""
+        is_new = row._state.adding
         for name in self.plain:
             setattr(row, name, content[name])
         for name, model in self.one.items():
-            setattr(row, f"{name}_id", keys_to_ids(model, [content[name]])[0] if content[name] else None)
+            setattr(row, f"{name}_id", keys.id(model, content[name]) if content[name] else None)
         row.save()
         for name, model in self.many.items():
-            getattr(row, name).set(keys_to_ids(model, content[name]))
+            point_to(getattr(row, name), keys.ids(model, content[name]), is_new=is_new)
 
     def rows(self) -> dict[str, Any]:
         """The rows in the database by key, references fetched."""
@@ -73,7 +94,9 @@ class DisagreementKind(Kind):
     __slots__ = ()
 
     def incoming(self, data: Mapping[str, Any]) -> Content:
-        values = [{"statement": v["statement"], "sources": sorted(v["sources"])} for v in data["values"]]
+        values = [
+            {"statement": v["statement"], "sources": sorted(v["sources"])} for v in data["values"]
+        ]
         return {**Kind.incoming(self, data), "values": values}
 
     def stored(self, row: Any) -> Content:
@@ -83,13 +106,13 @@ class DisagreementKind(Kind):
         ]
         return {**Kind.stored(self, row), "values": values}
 
-    def write(self, row: Any, content: Content) -> None:
-        Kind.write(self, row, content)
+    def write(self, row: Any, content: Content, keys: Keys) -> None:
+        Kind.write(self, row, content, keys)
         for position, value in enumerate(content["values"], start=1):
-            stored, _ = DisagreementValue.objects.update_or_create(
+            stored, is_new = DisagreementValue.objects.update_or_create(
                 disagreement=row, position=position, defaults={"statement": value["statement"]}
             )
-            stored.sources.set(keys_to_ids(Source, value["sources"]))
+            point_to(stored.sources, keys.ids(Source, value["sources"]), is_new=is_new)
         row.values.filter(position__gt=len(content["values"])).delete()
 
     def rows(self) -> dict[str, Any]:
@@ -99,14 +122,14 @@ class DisagreementKind(Kind):
 
 SOURCES = Kind(
     Source,
-    dict.fromkeys(
-        ("title", "publisher", "jurisdiction", "audience", "scope", "quality_note"), ""
-    ),
+    dict.fromkeys(("title", "publisher", "jurisdiction", "audience", "scope", "quality_note"), ""),
 )
 PROCEDURES = Kind(
     Procedure,
     {
-        **dict.fromkeys(("reference", "name", "audience", "what_is_done", "code_system", "code"), ""),
+        **dict.fromkeys(
+            ("reference", "name", "audience", "what_is_done", "code_system", "code"), ""
+        ),
         "aliases": [],
         "related": [],
         "is_bookable": True,
@@ -139,16 +162,23 @@ PATHWAYS = Kind(
 
 def load_rows(catalogue: Catalogue, *, force: bool, report: LoadReport) -> None:
     """Bring the shared rows up to the files, in the order in which they refer to each other."""
-    _load(SOURCES, catalogue.sources, force=force, report=report)
-    _load(PROCEDURES, _parents_first(catalogue.procedures), force=force, report=report)
-    _load(FACTS, catalogue.facts, force=force, report=report)
-    _load(DISAGREEMENTS, catalogue.disagreements, force=force, report=report)
-    _load(SLOTS, catalogue.slots, force=force, report=report)
-    _load(PATHWAYS, catalogue.pathways, force=force, report=report, key="pathway")
+    keys = Keys()
+    _load(SOURCES, catalogue.sources, keys, force=force, report=report)
+    _load(PROCEDURES, _parents_first(catalogue.procedures), keys, force=force, report=report)
+    _load(FACTS, catalogue.facts, keys, force=force, report=report)
+    _load(DISAGREEMENTS, catalogue.disagreements, keys, force=force, report=report)
+    _load(SLOTS, catalogue.slots, keys, force=force, report=report)
+    _load(PATHWAYS, catalogue.pathways, keys, force=force, report=report, key="pathway")
 
 
 def _load(
-    kind: Kind, rows: Iterable[Row], *, force: bool, report: LoadReport, key: str = "key"
+    kind: Kind,
+    rows: Iterable[Row],
+    keys: Keys,
+    *,
+    force: bool,
+    report: LoadReport,
+    key: str = "key",
 ) -> None:
     existing = kind.rows()
     seen = set()
@@ -160,11 +190,19 @@ def _load(
             row.data[key],
             incoming=kind.incoming(row.data),
             here=kind.stored(stored) if stored else {},
-            write=kind.write,
+            write=partial(kind.write, keys=keys),
             force=force,
             report=report,
         )
     report.gone += [str(row) for found, row in existing.items() if found not in seen and row.loaded]
+
+
+def point_to(related: Any, ids: list[Any], *, is_new: bool) -> None:
+    """Make a many-to-many relation hold exactly these rows; a new row has none to compare with."""
+    if is_new:
+        related.add(*ids)
+    else:
+        related.set(ids)
 
 
 def put(
@@ -192,14 +230,6 @@ def put(
     report.counts["changed" if here else "new"] += 1
     row.loaded = incoming
     write(row, result)
-
-
-def keys_to_ids(model: type[Model], keys: Iterable[str]) -> list[Any]:
-    """The primary keys of the rows with these keys, which the checks have shown to exist."""
-    wanted = list(keys)
-    if not wanted:
-        return []
-    return list(model._default_manager.filter(key__in=wanted).values_list("pk", flat=True))
 
 
 def _parents_first(rows: list[Row]) -> list[Row]:

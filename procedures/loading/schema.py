@@ -56,7 +56,9 @@ def _sentence(error: ValidationError) -> str:
     if rule == "dependentRequired":
         return error.message.replace("'", "“", 1).replace("'", "”", 1)
     plain = {
-        "enum": f"“{error.instance}” is not one of {', '.join(map(str, value))}" if rule == "enum" else "",
+        "enum": f"“{error.instance}” is not one of {', '.join(map(str, value))}"
+        if rule == "enum"
+        else "",
         "pattern": f"“{error.instance}” is not written as it must be ({_hint(error)})",
         "type": f"must be of type {value}",
         "maxLength": f"is longer than {value} characters",

@@ -9,7 +9,7 @@ from datetime import time, timedelta
 from typing import Any
 
 from procedures.loading.merge import Content
-from procedures.loading.rows import keys_to_ids
+from procedures.loading.rows import Keys, point_to
 from procedures.models import Disagreement, Fact, PathwayVersion, Slot, Step, StepText
 from procedures.wording import placeholders_in
 
@@ -73,7 +73,9 @@ class StepReader:
         if not self.american:
             return words
         return re.sub(
-            r"\b(" + "|".join(sorted(map(re.escape, self.american), key=len, reverse=True)) + r")\b",
+            r"\b("
+            + "|".join(sorted(map(re.escape, self.american), key=len, reverse=True))
+            + r")\b",
             self._american_word,
             words,
             flags=re.IGNORECASE,
@@ -120,14 +122,18 @@ def _when(data: Mapping[str, Any]) -> Content:
     return {
         "anchor": data["anchor"],
         "appointment_kind": data.get("appointment_kind", ""),
-        "offset": data["offset"] if isinstance(data["offset"], dict) else list(offset_parts(data["offset"])),
+        "offset": data["offset"]
+        if isinstance(data["offset"], dict)
+        else list(offset_parts(data["offset"])),
         "at": data["at"],
         "valid_for": _amount(data["valid_for"], HOURS_IN),
         "window_days": _amount(data["window"], DAYS_IN) if "window" in data else None,
         "repeat_every_days": _amount(repeat["every"], DAYS_IN) if repeat else None,
         "repeat_weekdays": [WEEKDAYS.index(day) for day in repeat.get("on", ())],
         "repeat_count": repeat.get("times"),
-        "repeat_until_anchor": repeat.get("until_anchor", data["anchor"]) if "until" in repeat else "",
+        "repeat_until_anchor": repeat.get("until_anchor", data["anchor"])
+        if "until" in repeat
+        else "",
         "repeat_until_value": until[0],
         "repeat_until_unit": until[1],
     }
@@ -167,8 +173,9 @@ def stored_content(step: Step) -> Content:
     }
 
 
-def write_step(step: Step, content: Content) -> None:
+def write_step(step: Step, content: Content, keys: Keys) -> None:
     """Store `content` in `step` of a draft, words and references included."""
+    is_new = step._state.adding
     for name in SAME:
         setattr(step, name, content[name])
     hours, minutes = content["at"].split(":")
@@ -176,10 +183,10 @@ def write_step(step: Step, content: Content) -> None:
     step.valid_for = timedelta(hours=content["valid_for"])
     _write_offset(step, content["offset"])
     step.save()
-    step.facts.set(keys_to_ids(Fact, content["facts"]))
-    step.disagreements.set(keys_to_ids(Disagreement, content["disagreements"]))
-    step.slots.set(keys_to_ids(Slot, content["slots"]))
-    _write_texts(step, content)
+    point_to(step.facts, keys.ids(Fact, content["facts"]), is_new=is_new)
+    point_to(step.disagreements, keys.ids(Disagreement, content["disagreements"]), is_new=is_new)
+    point_to(step.slots, keys.ids(Slot, content["slots"]), is_new=is_new)
+    _write_texts(step, content, is_new=is_new)
 
 
 def _write_offset(step: Step, offset: Any) -> None:
@@ -192,12 +199,16 @@ def _write_offset(step: Step, offset: Any) -> None:
         step.offset_value, step.offset_unit = offset
 
 
-def _write_texts(step: Step, content: Content) -> None:
+def _write_texts(step: Step, content: Content, *, is_new: bool) -> None:
     languages = {name.split(".")[1] for name in content if name.startswith("text.")}
+    existing = {} if is_new else {text.language: text for text in step.texts.all()}
     for language in sorted(languages):
-        parts = {part: content.get(f"text.{language}.{part}", "") for part in PARTS}
-        StepText.objects.update_or_create(step=step, language=language, defaults=parts)
-    step.texts.exclude(language__in=languages).delete()
+        text = existing.pop(language, None) or StepText(step=step, language=language)
+        for part in PARTS:
+            setattr(text, part, content.get(f"text.{language}.{part}", ""))
+        text.save()
+    for text in existing.values():
+        text.delete()
 
 
 def new_step(version: PathwayVersion, key: str) -> Step:

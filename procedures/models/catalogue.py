@@ -48,7 +48,9 @@ class Procedure(CatalogueRow):
 
     key = models.SlugField(unique=True)
     reference = models.CharField(
-        max_length=20, blank=True, help_text=_("Its row in the collection of facts, for example V2.")
+        max_length=20,
+        blank=True,
+        help_text=_("Its row in the collection of facts, for example V2."),
     )
     name = models.CharField(_("name"), max_length=150)
     parent = models.ForeignKey(

@@ -58,7 +58,9 @@ class PathwayVersion(Record):
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="pathway_versions")
     number = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
-    digest = models.CharField(max_length=64, help_text=_("SHA-256 of the catalogue text it was made from."))
+    digest = models.CharField(
+        max_length=64, help_text=_("SHA-256 of the catalogue text it was made from.")
+    )
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -154,7 +156,9 @@ class Step(CatalogueRow):
     valid_for = models.DurationField(default=timedelta(days=2))
     window_days = models.PositiveSmallIntegerField(null=True, blank=True)
     late_policy = models.CharField(max_length=12, choices=LatePolicy, default=LatePolicy.SKIP)
-    repeat_policy = models.CharField(max_length=10, choices=RepeatPolicy, default=RepeatPolicy.NEVER)
+    repeat_policy = models.CharField(
+        max_length=10, choices=RepeatPolicy, default=RepeatPolicy.NEVER
+    )
     is_essential = models.BooleanField(default=False)
     facts = models.ManyToManyField(Fact, blank=True, related_name="steps")
     disagreements = models.ManyToManyField(Disagreement, blank=True, related_name="steps")
@@ -216,7 +220,9 @@ class StepText(Record):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=("step", "language"), name="step_text_once_per_language"),
+            models.UniqueConstraint(
+                fields=("step", "language"), name="step_text_once_per_language"
+            ),
         )
 
     def __str__(self) -> str:

@@ -6,7 +6,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-ANCHOR_PATTERN = r"^(decision|admission|surgery|discharge|quit|appointment|milestone:[a-z][a-z0-9_]*)$"
+ANCHOR_PATTERN = (
+    r"^(decision|admission|surgery|discharge|quit|appointment|milestone:[a-z][a-z0-9_]*)$"
+)
 validate_anchor = RegexValidator(
     ANCHOR_PATTERN, _("An anchor is one of the known events, or “milestone:” and its name.")
 )

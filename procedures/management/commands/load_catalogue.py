@@ -19,7 +19,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--from", dest="folder", type=Path, default=CATALOGUE)
         parser.add_argument("--force", action="store_true", help="overwrite what a clinic edited")
-        parser.add_argument("--check", action="store_true", help="check the files, touch no database")
+        parser.add_argument(
+            "--check", action="store_true", help="check the files, touch no database"
+        )
         parser.add_argument("--dry-run", action="store_true", help="show what a load would do")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,7 +45,9 @@ class Command(BaseCommand):
         return report
 
     def _tell(self, report: LoadReport, *, forced: bool) -> None:
-        counts = ", ".join(f"{report.counts[name]} {name}" for name in ("new", "changed", "unchanged"))
+        counts = ", ".join(
+            f"{report.counts[name]} {name}" for name in ("new", "changed", "unchanged")
+        )
         self.stdout.write(f"Catalogue: {counts}.")
         for draft in report.drafts:
             self.stdout.write(f"Draft made: {draft}")
