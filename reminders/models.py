@@ -169,6 +169,9 @@ class Message(Record):
     attempts = models.PositiveSmallIntegerField(default=0)
     last_response = models.CharField(max_length=500, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
+    bounced_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When a mail server said that it cannot be delivered for good.")
+    )
 
     objects = MessageQuerySet.as_manager()
 
@@ -254,3 +257,98 @@ class Suppression(Record):
 
     def __str__(self) -> str:
         return self.address
+
+
+class SendingChannel(models.Model):
+    """Whether mail gets away: all of it (`domain` is empty), or what goes to one recipient domain.
+
+    Written by `pacing` alone. Moments are on the machine's own clock (UTC), not on the demo's.
+    `pauses` counts the pauses since mail last got away; `next_at` is when the next mail may leave.
+    """
+
+    domain = models.CharField(max_length=253, primary_key=True, blank=True)
+    paused_until = models.DateTimeField(null=True, blank=True)
+    pauses = models.PositiveSmallIntegerField(default=0)
+    reason = models.CharField(max_length=40, blank=True)
+    response = models.CharField(max_length=500, blank=True)
+    changed_at = models.DateTimeField()
+    next_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("sending channel")
+        verbose_name_plural = _("sending channels")
+        ordering = ("domain",)
+
+    def __str__(self) -> str:
+        return self.domain or str(_("all mail"))
+
+
+class DeliveryReport(Record):
+    """What became of a mail after the server took it: bounced, delayed, or complained about. Each report is kept once.
+
+    `status` is the enhanced code (RFC 3463) where there is one; `digest` tells reports apart.
+    """
+
+    class Kind(models.TextChoices):
+        BOUNCED = "bounced", _("could not be delivered")
+        DELAYED = "delayed", _("is delayed")
+        COMPLAINED = "complained", _("was reported as unwanted")
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="reports")
+    kind = models.CharField(max_length=10, choices=Kind)
+    status = models.CharField(max_length=12, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+    source = models.CharField(max_length=20)
+    digest = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        verbose_name = _("delivery report")
+        verbose_name_plural = _("delivery reports")
+        ordering = ("-created_at", "id")
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.status}".strip()
+
+
+class DailyBalance(models.Model):
+    """Where the reminders of one clinic's day have got to. `gap` is how many nobody can account for.
+
+    `day` is the local day that the reminders were meant for. Written by `balance` alone.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    due = models.PositiveIntegerField(default=0)
+    sent = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
+    missed = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    in_flight = models.PositiveIntegerField(default=0)
+    gap = models.PositiveIntegerField(default=0)
+    checked_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("daily balance")
+        verbose_name_plural = _("daily balances")
+        ordering = ("-day", "clinic")
+        constraints = (
+            models.UniqueConstraint(fields=("clinic", "day"), name="daily_balance_once"),
+        )
+        indexes = (
+            models.Index(fields=("day",), condition=Q(gap__gt=0), name="daily_balance_gaps"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.clinic} {self.day}: {self.gap}"
+
+
+class Counter(models.Model):
+    """A number that only grows, for `/metrics`: how often something happened since the beginning."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    value = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}"
