@@ -68,6 +68,9 @@ class Reminder(Record):
     local_date = models.DateField()
     local_time = models.TimeField()
     time_zone = models.CharField(max_length=64)
+    counted_from = models.CharField(
+        max_length=40, blank=True, help_text=_("The date, or the moment of the visit, that the words speak of.")
+    )
     due_at = models.DateTimeField()
     valid_until = models.DateTimeField()
 
