@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -41,7 +42,8 @@ def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
             yield document.problem((*trail, name), "unknown field")
         return
     if error.validator == "oneOf" and error.context:
-        deeper = best_match(error.context)
+        of_right_type = [each for each in error.context if each.validator != "type"]
+        deeper = of_right_type[0] if of_right_type else best_match(error.context)
         yield document.problem(tuple(deeper.absolute_path), _sentence(deeper))
         return
     yield document.problem(trail, _sentence(error))
@@ -54,7 +56,8 @@ def _sentence(error: ValidationError) -> str:
         missing = next(name for name in value if name not in error.instance)
         return f"“{missing}” is missing"
     if rule == "dependentRequired":
-        return error.message.replace("'", "“", 1).replace("'", "”", 1)
+        missing, present = re.findall(r"'([^']+)'", error.message)[:2]
+        return f"“{missing}” is missing: “{present}” needs it"
     plain = {
         "enum": f"“{error.instance}” is not one of {', '.join(map(str, value))}"
         if rule == "enum"
