@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -66,17 +68,32 @@ def note_read(
     answer is 503 and holds no data. Noting the same thing twice is one event.
     """
     noted = request.__dict__.setdefault("_reads", {})
-    noted[verb, obj._meta.label_lower, str(obj.pk), patient_id] = (obj, clinic, patient_id)
+    noted[verb, obj._meta.label_lower, str(obj.pk), patient_id] = (obj, clinic, patient_id, {})
+
+
+def note_list(
+    request: HttpRequest, verb: str, *, by: User, rows: Iterable[tuple[Clinic, UUID]]
+) -> None:
+    """Note that the answer to `request` lists patients: one event for each clinic, with their ids.
+
+    One event for each patient would bury, in a busy clinic, the reads that mean something.
+    """
+    noted = request.__dict__.setdefault("_reads", {})
+    listed: dict[Clinic, set[str]] = defaultdict(set)
+    for clinic, patient_id in rows:
+        listed[clinic].add(str(patient_id))
+    for clinic, ids in listed.items():
+        noted[verb, "list", str(clinic.pk), None] = (by, clinic, None, {"patients": sorted(ids)})
 
 
 def write_reads(request: HttpRequest) -> None:
     """Add a READ event for everything noted for `request`, each once. Raises DatabaseError."""
     noted = request.__dict__.pop("_reads", {})
     by = request.user if noted and request.user.is_authenticated else None
-    for (verb, *_rest), (obj, clinic, patient_id) in noted.items():
+    for (verb, *_rest), (obj, clinic, patient_id, after) in noted.items():
         record(
             AuditEvent.Action.READ, verb, by=by, obj=obj, clinic=clinic, patient_id=patient_id,
-            request=request,
+            after=after, request=request,
         )  # fmt: skip
 
 
