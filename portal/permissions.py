@@ -177,12 +177,22 @@ def roles_of(user: User | AnonymousUser) -> Mapping[UUID, frozenset[str]]:
         return {}
     if "_roles_by_clinic" not in user.__dict__:
         held: dict[UUID, set[str]] = defaultdict(set)
-        rows = PractitionerRole.objects.filter(user_id=user.pk).values_list("clinic_id", "role")
-        for clinic_id, role in rows:
+        rows = PractitionerRole.objects.filter(user_id=user.pk)
+        zones = set()
+        for clinic_id, role, zone in rows.values_list("clinic_id", "role", "clinic__time_zone"):
             held[clinic_id].add(role)
+            zones.add(zone)
         user.__dict__["_roles_by_clinic"] = {key: frozenset(roles) for key, roles in held.items()}
+        user.__dict__["_clinic_zones"] = zones
     known: Mapping[UUID, frozenset[str]] = user.__dict__["_roles_by_clinic"]
     return known
+
+
+def working_zone(user: User) -> str:
+    """The time zone in which a member of staff reads lists: their own, or that of all their clinics; else empty."""
+    roles_of(user)
+    zones = user.__dict__.get("_clinic_zones", set())
+    return user.time_zone or (next(iter(zones)) if len(zones) == 1 else "")
 
 
 def is_operator(user: User | AnonymousUser) -> bool:

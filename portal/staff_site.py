@@ -5,20 +5,25 @@ Which models are listed is in each app's `admin`; who may do what is in `permiss
 
 from __future__ import annotations
 
+import zoneinfo
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from portal.permissions import PAGES, is_member_of_staff, may_open
+from portal.permissions import PAGES, is_member_of_staff, may_open, working_zone
 
 View = Callable[..., HttpResponse]
 
@@ -38,6 +43,19 @@ class StaffSite(UnfoldAdminSite):
         """Whether the person may enter: the operator, or someone with a role at a clinic."""
         return is_member_of_staff(request.user)
 
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Every page of the admin, with times in the zone of the clinic for those who chose none."""
+        checked = super().admin_view(view, cacheable)
+
+        @wraps(view)
+        def in_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.user.is_authenticated and (zone := working_zone(request.user)):
+                # Put back by portal.middleware.Reader, after the page is rendered.
+                timezone.activate(zoneinfo.ZoneInfo(zone))
+            return checked(request, *args, **kwargs)
+
+        return in_zone
+
     def add_page(self, route: str, view: View, name: str) -> None:
         """Serve `view` under /admin/ at `route`. Raises KeyError for a name that `permissions.PAGES` does not hold."""
         if name not in PAGES:
@@ -47,10 +65,6 @@ class StaffSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         """The pages beside the lists, for unfold to put before them."""
         return self._pages
-
-    def context_for(self, request: HttpRequest, title: str, **own: Any) -> dict[str, Any]:
-        """What a page of ours needs: the frame, its title, and its own values."""
-        return {**self.each_context(request), "title": title, **own}
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Send people to the one sign-in page, which asks for the second factor. Raises PermissionDenied."""
@@ -63,15 +77,23 @@ class StaffSite(UnfoldAdminSite):
         if request.method != "POST":
             return redirect("account_logout")
         get_adapter().logout(request)
-        response = HttpResponseRedirect("/")
-        response["Clear-Site-Data"] = '"cache", "storage"'
-        return response
+        return HttpResponseRedirect("/")
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Send people to the one page where passwords are changed."""
         return redirect("account_change_password")
+
+
+def page(request: HttpRequest, template: str, title: str, **own: Any) -> HttpResponse:
+    """One of our own pages in the admin's frame. A page whose form was refused says so in its title."""
+    form = own.get("form")
+    if form is not None and form.is_bound and form.errors:
+        title = gettext("Error: %(title)s") % {"title": title}
+    request.current_app = admin.site.name  # type: ignore[attr-defined]
+    context = {**admin.site.each_context(request), "title": title, **own}
+    return TemplateResponse(request, template, context)
 
 
 def _guarded(view: View, name: str) -> View:
