@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,11 @@ VERSION_FOLDER = "pginstall18"
 THROW_AWAY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
 
 
-def start_postgres() -> str:
-    """Start a server on a Unix socket and return its URL. Raises RuntimeError if it cannot."""
+def start_postgres(settings: Sequence[str] = THROW_AWAY) -> str:
+    """Start a server on a Unix socket and return its URL. Raises RuntimeError if it cannot.
+
+    A measurement gives `settings` of its own: what is thrown away safely is not what a clinic runs.
+    """
     folder = Path(tempfile.mkdtemp(prefix="stepwise-pg-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     programs = _programs(folder) / "bin"
@@ -37,7 +41,7 @@ def start_postgres() -> str:
         stdout=subprocess.DEVNULL,
         **owner,
     )
-    options = [part for option in THROW_AWAY for part in ("-c", option)]
+    options = [part for option in settings for part in ("-c", option)]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [str(programs / "postgres"), "-D", str(data), "-h", "", "-k", str(folder), *options],

@@ -36,6 +36,7 @@ def read_settings(tmp_path, environment, *names):
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,
+        check=False,
     )
     return json.loads(done.stdout) if done.returncode == 0 else done.stderr.splitlines()[-1]
 
