@@ -114,8 +114,11 @@ def open_invitation(token: str, now: datetime) -> Invitation | None:
 
 
 @transaction.atomic
-def accept_invitation(*, invitation: Invitation, password: str, now: datetime) -> User:
-    """Set the password of an invited account. Raises ValidationError when the link was used meanwhile."""
+def accept_invitation(*, invitation: Invitation, password: str | None, now: datetime) -> User:
+    """Set the password of an invited account. Raises ValidationError when the link was used meanwhile.
+
+    Without a password they sign in with a code by mail each time.
+    """
     taken = Invitation.objects.filter(
         pk=invitation.pk, accepted_at__isnull=True, withdrawn_at__isnull=True
     ).update(accepted_at=now)
