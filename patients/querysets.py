@@ -37,8 +37,7 @@ class PatientQuerySet(models.QuerySet):
         if not (user.is_authenticated and user.is_active):
             return self.none()
         return self.filter(
-            Q(clinic__in=Clinic.objects.visible_to(user))
-            | Q(id__in=_patients_lived_with(user))
+            Q(clinic__in=Clinic.objects.visible_to(user)) | Q(id__in=_patients_lived_with(user))
         )
 
     def own(self, user: User | AnonymousUser) -> Self:
@@ -97,7 +96,17 @@ class EpisodeQuerySet(_OfPatientQuerySet):
     def for_planning(self) -> Self:
         """Fetch with an episode all that its plan depends on, in a constant number of queries."""
         return self.select_related("patient__clinic", "patient__user", "version").prefetch_related(
-            "anchor_dates", "appointments", "patient__related_people__user"
+            "anchor_dates",
+            "appointments",
+            "imaging_requests__step",
+            "patient__related_people__user",
+            "version__steps",
+        )
+
+    def with_dates(self) -> Self:
+        """Fetch with an episode its dates, visits and X-ray windows: what its pages show. Four further queries."""
+        return self.select_related("procedure", "version").prefetch_related(
+            "anchor_dates", "appointments__location", "imaging_requests__step"
         )
 
 

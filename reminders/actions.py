@@ -6,6 +6,8 @@ date in the same transaction, so that nobody ever sees the one without the other
 
 from __future__ import annotations
 
+from dataclasses import replace
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,8 +17,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from patients import actions as records
-from patients.models import Episode
+from patients.models import Episode, Patient
 from portal import audit
+from portal.actions import set_reading
 from portal.models import AuditEvent, User
 from procedures.models import Category, Recipients
 from reminders.diff import STOPPED_BY_STAFF, Diff
@@ -53,10 +56,7 @@ def preview_anchor(
     case = case_of(episode, now)
     anchors = {name: day for name, day in {**case.anchors, anchor: on}.items() if day is not None}
     moved = sample_case(episode.patient, anchors, now)
-    what_if = Case(
-        anchors=anchors, attributes=moved.attributes, people=case.people, adult_on=case.adult_on,
-        window=case.window, visits=case.visits, ended_steps=case.ended_steps,
-    )  # fmt: skip
+    what_if = replace(case, anchors=anchors, attributes=moved.attributes)
     return preview(episode, now=now, case=what_if, resend=resend)
 
 
@@ -115,8 +115,7 @@ def notify(episode: Episode, kind: str, context: dict[str, str], now: datetime) 
 
 def _audience(case: Case, now: datetime) -> list[Person]:
     """The people a step without wishes of its own would go to today."""
-    today = now.astimezone(ZoneInfo(case.people[0].zone)).date() if case.people else now.date()
-    return recipients(Recipients.DEFAULT, case, today)
+    return recipients(Recipients.DEFAULT, case, case.today(now))
 
 
 def _notice(
@@ -166,12 +165,33 @@ def _record(verb: str, reminder: Reminder, by: User, reason: str = "") -> None:
 
 
 @transaction.atomic
-def choose(*, user: User, category: str, is_on: bool, by: User | None, now: datetime) -> None:
+def choose(
+    *, user: User, category: str, is_on: bool, by: User | None, now: datetime, reason: str = ""
+) -> None:
     """Switch one category of somebody's mail on or off. Essential mails go out all the same."""
     Preference.objects.update_or_create(
         user=user, category=category, defaults={"is_on": is_on, "changed_at": now}
     )
     audit.record(
         AuditEvent.Action.UPDATE, "preference.choose", by=by, obj=user,
-        after={"category": category, "is_on": is_on},
+        after={"category": category, "is_on": is_on}, reason=reason,
     )  # fmt: skip
+
+
+@transaction.atomic
+def save_settings(
+    *, user: User, wanted: Collection[str], language: str, time_zone: str, by: User, now: datetime
+) -> None:
+    """Keep what a reader chose: categories, language and zone. Another zone moves what is planned for them.
+
+    Choosing what was chosen already changes nothing. Raises ValidationError for an unknown zone.
+    """
+    off = set(user.preferences.filter(is_on=False).values_list("category", flat=True))
+    for category in Category.values:
+        is_on = category in wanted
+        if is_on == (category in off):
+            choose(user=user, category=category, is_on=is_on, by=by, now=now)
+    if set_reading(user=user, language=language, time_zone=time_zone, by=by):
+        patients = Patient.objects.own(user).values("id")
+        episodes = Episode.objects.open().filter(patient__in=patients)
+        records.request_plan(*episodes, reason="user.time_zone", now=now)

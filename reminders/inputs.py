@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 
 from patients.models import Episode, ImagingRequest, Patient
@@ -61,15 +62,9 @@ def case_of(episode: Episode, now: datetime) -> Case:
     """
     case = sample_case(episode.patient, episode.anchors, now)
     if not (episode.is_open and episode.patient.is_contactable):
-        return Case(case.anchors, case.attributes, (), case.adult_on, case.window)
-    return Case(
-        anchors=case.anchors,
-        attributes=case.attributes,
-        people=case.people,
-        adult_on=case.adult_on,
-        window=case.window,
-        visits=tuple(_visits(episode)),
-        ended_steps=frozenset(_ended_steps(episode)),
+        return replace(case, people=())
+    return replace(
+        case, visits=tuple(_visits(episode)), ended_steps=frozenset(_ended_steps(episode))
     )
 
 
@@ -83,17 +78,18 @@ def sample_case(patient: Patient, anchors: Mapping[str, date], now: datetime) ->
         people=tuple(_people(patient)),
         adult_on=patient.adult_on,
         window=(clinic.sending_from, clinic.sending_until),
+        zone=clinic.time_zone,
     )
 
 
 def _people(patient: Patient) -> Iterable[Person]:
     clinic_zone = patient.clinic.time_zone
-    if patient.user is not None:
+    if patient.user is not None and patient.user.is_active:
         yield Person(patient.user.id, patient.user.time_zone or clinic_zone, is_patient=True)
     if patient._state.adding:
         return
     for link in patient.related_people.all():
-        if link.ended_at is None:
+        if link.ended_at is None and link.user.is_active:
             zone = link.user.time_zone or clinic_zone
             yield Person(link.user_id, zone, False, link.starts_on, link.ends_on)
 

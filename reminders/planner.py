@@ -22,6 +22,8 @@ from procedures.offsets import Offset
 MOST_OCCURRENCES = 3660
 # A step that would be sent when the window closes is sent this long before it does.
 BEFORE_WINDOW_CLOSES = timedelta(minutes=15)
+# What follows an event is not sent later than this: old advice does more harm than none.
+LATE_AT_MOST = timedelta(days=14)
 
 TOO_LATE = "too_late"
 PORTAL_ONLY = "portal_only"
@@ -109,7 +111,10 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The patient's side of a plan. `ended_steps` are the steps whose reason to be sent has gone."""
+    """The patient's side of a plan. `ended_steps` are the steps whose reason to be sent has gone.
+
+    `zone` is the clinic's, in which its days begin and end.
+    """
 
     anchors: Mapping[str, date]
     attributes: Mapping[str, Any]
@@ -118,11 +123,20 @@ class Case:
     window: tuple[time, time]
     visits: Sequence[Visit] = ()
     ended_steps: frozenset[str] = frozenset()
+    zone: str = "UTC"
+
+    def today(self, now: datetime) -> date:
+        """The clinic's local day at `now`."""
+        return now.astimezone(_zone(self.zone)).date()
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """One reminder as it should be. `skipped` is empty, or the reason why it is not to be sent."""
+    """One reminder as it should be. `skipped` is empty, or the reason why it is not to be sent.
+
+    `counted_from` is the date, or the moment of the visit, that the reader is told of: where it
+    changes, what was sent before is wrong.
+    """
 
     key: Key
     rule: Rule
@@ -130,14 +144,27 @@ class Desired:
     due_at: datetime
     valid_until: datetime
     skipped: str = ""
+    counted_from: str = ""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the moment it was meant for had passed when it was planned."""
+        return self.due_at != self.intent.moment or bool(self.skipped)
 
 
 @dataclass(frozen=True, slots=True)
 class _Occurrence:
+    """One time that a step comes up: `event_on` is the local day it counts from, `next_day` when it comes again."""
+
     number: int
     day: date
-    ends_at: datetime | None
-    visit_id: UUID | None
+    event_on: date
+    visit: Visit | None = None
+    next_day: date | None = None
+
+    @property
+    def counted_from(self) -> str:
+        return self.visit.starts_at.isoformat() if self.visit else self.event_on.isoformat()
 
 
 def plan(rules: Iterable[Rule], case: Case, now: datetime) -> list[Desired]:
@@ -155,26 +182,33 @@ def _applies(rule: Rule, case: Case) -> bool:
 
 
 def _rows(rule: Rule, case: Case, now: datetime) -> Iterator[Desired]:
-    for series in _series(rule, case):
-        following: list[_Occurrence | None] = [*series[1:], None]
-        for occurrence, next_one in zip(series, following, strict=True):
-            for person in recipients(rule.recipients, case, occurrence.day):
-                yield _row(rule, case, occurrence, next_one, person, now)
+    today = case.today(now)
+    for occurrence in _occurrences(rule, case):
+        for person in recipients(rule.recipients, case, _day_of_access(rule, occurrence, today)):
+            yield _row(rule, case, occurrence, person, now)
 
 
-def _series(rule: Rule, case: Case) -> Iterator[list[_Occurrence]]:
-    """The occurrences for each thing the step counts from: its anchor, or every visit of its kind."""
+def _day_of_access(rule: Rule, occurrence: _Occurrence, today: date) -> date:
+    """The day on which a carer must have access to get this.
+
+    What is sent late is sent today, also to a parent who was linked after the step's own day.
+    """
+    sent_late = rule.late_policy in {LatePolicy.SEND_NOW, LatePolicy.CATCH_UP}
+    return max(occurrence.day, today) if sent_late else occurrence.day
+
+
+def _occurrences(rule: Rule, case: Case) -> Iterator[_Occurrence]:
+    """Each time the step comes up: for every visit of its kind, or as often as it repeats from its anchor."""
     if rule.anchor == "appointment":
         for visit in case.visits:
             if visit.kind == rule.appointment_kind:
-                ends_at = visit.starts_at if rule.offset.value <= 0 else None
-                yield [_Occurrence(0, rule.offset.added_to(visit.on), ends_at, visit.id)]
+                yield _Occurrence(0, rule.offset.added_to(visit.on), visit.on, visit)
     elif rule.anchor in case.anchors:
         anchor = case.anchors[rule.anchor]
-        yield [
-            _Occurrence(number, day, None, None)
-            for number, day in enumerate(_days(rule, anchor, case.anchors))
-        ]
+        days = _days(rule, anchor, case.anchors)
+        following: list[date | None] = [*days[1:], None]
+        for number, (day, next_day) in enumerate(zip(days, following, strict=False)):
+            yield _Occurrence(number, day, anchor, next_day=next_day)
 
 
 def _days(rule: Rule, anchor: date, anchors: Mapping[str, date]) -> list[date]:
@@ -183,7 +217,8 @@ def _days(rule: Rule, anchor: date, anchors: Mapping[str, date]) -> list[date]:
         return [first]
     repetition = rule.repetition
     last = _last_day(repetition, anchors)
-    limit = min(repetition.count or MOST_OCCURRENCES, MOST_OCCURRENCES)
+    count = MOST_OCCURRENCES if repetition.count is None else repetition.count
+    limit = min(count, MOST_OCCURRENCES)
     days: list[date] = []
     day = first
     for _ in range(MOST_OCCURRENCES):
@@ -203,7 +238,7 @@ def _last_day(repetition: Repetition, anchors: Mapping[str, date]) -> date | Non
     if repetition.until is None:
         return None
     if repetition.until_anchor not in anchors:
-        return None if repetition.count else date.min
+        return None if repetition.count is not None else date.min
     return repetition.until.added_to(anchors[repetition.until_anchor])
 
 
@@ -229,45 +264,58 @@ def _each_once(people: list[Person]) -> list[Person]:
     return list({person.id: person for person in people}.values())
 
 
-def _row(
-    rule: Rule,
-    case: Case,
-    occurrence: _Occurrence,
-    next_one: _Occurrence | None,
-    person: Person,
-    now: datetime,
-) -> Desired:
+def _row(rule: Rule, case: Case, occurrence: _Occurrence, person: Person, now: datetime) -> Desired:
     intent = Intent(occurrence.day, inside_window(rule.at, case.window), person.zone)
-    key = Key(rule.key, occurrence.number, person.id, occurrence.visit_id)
-    ends_at = occurrence.ends_at or _end_of_anchor_day(rule, case, person)
+    visit_id = occurrence.visit.id if occurrence.visit else None
+    key = Key(rule.key, occurrence.number, person.id, visit_id)
     due_at = intent.moment
-    if due_at >= now:
-        return Desired(key, rule, intent, due_at, _earliest(due_at + rule.valid_for, ends_at))
-    late_until = _earliest(now + rule.valid_for, ends_at)
-    overtaken = next_one is not None and intent._replace(local_date=next_one.day).moment < now
-    skipped = _late_verdict(rule, overtaken=overtaken, is_over=late_until <= now)
+    over_at = _over_at(rule, case, occurrence, person)
+    skipped = ""
+    if due_at < now:
+        over_at = over_at or _too_late_at(rule, case, due_at, person)
+        skipped = _late_verdict(rule, occurrence, intent, now)
+        due_at = due_at if skipped else next_in_window(now, person.zone, case.window)
+    if over_at is not None and over_at <= due_at:
+        skipped = skipped or TOO_LATE
     if skipped:
-        return Desired(key, rule, intent, due_at, due_at, skipped)
-    return Desired(key, rule, intent, next_in_window(now, person.zone, case.window), late_until)
+        moment = intent.moment
+        return Desired(key, rule, intent, moment, moment, skipped, occurrence.counted_from)
+    valid_until = _earliest(due_at + rule.valid_for, over_at)
+    return Desired(key, rule, intent, due_at, valid_until, "", occurrence.counted_from)
 
 
-def _late_verdict(rule: Rule, *, overtaken: bool, is_over: bool) -> str:
+def _late_verdict(rule: Rule, occurrence: _Occurrence, intent: Intent, now: datetime) -> str:
     """Why a step whose moment is past is not sent, or nothing when it is sent now.
 
     Of a repeated step only the last occurrence that is past is worth sending late.
     """
     if rule.late_policy == LatePolicy.PORTAL_ONLY:
         return PORTAL_ONLY
-    if rule.late_policy == LatePolicy.SKIP or is_over:
+    if rule.late_policy == LatePolicy.SKIP:
         return TOO_LATE
+    next_day = occurrence.next_day
+    overtaken = next_day is not None and intent._replace(local_date=next_day).moment <= now
     return LATE_REPEAT if overtaken else ""
 
 
-def _end_of_anchor_day(rule: Rule, case: Case, person: Person) -> datetime | None:
-    """A step that prepares for an event is of no use once the event's day is over."""
-    if rule.offset.value >= 0 or rule.repetition is not None or rule.anchor not in case.anchors:
-        return None
-    return Intent(case.anchors[rule.anchor] + timedelta(days=1), time(0), person.zone).moment
+def _over_at(rule: Rule, case: Case, occurrence: _Occurrence, person: Person) -> datetime | None:
+    """When a step that prepares for something is of no use any more: once the visit begins, or the day is over."""
+    if occurrence.visit is not None:
+        return occurrence.visit.starts_at if rule.offset.value <= 0 else None
+    if occurrence.day < occurrence.event_on:
+        return _end_of(occurrence.event_on, person)
+    return None
+
+
+def _too_late_at(rule: Rule, case: Case, due_at: datetime, person: Person) -> datetime | None:
+    """From when on a step that follows something is not sent late: what follows the decision prepares for surgery."""
+    if rule.anchor != "decision":
+        return due_at + LATE_AT_MOST
+    return _end_of(case.anchors["surgery"], person) if "surgery" in case.anchors else None
+
+
+def _end_of(day: date, person: Person) -> datetime:
+    return Intent(day + timedelta(days=1), time(0), person.zone).moment
 
 
 def _earliest(first: datetime, second: datetime | None) -> datetime:
@@ -277,8 +325,11 @@ def _earliest(first: datetime, second: datetime | None) -> datetime:
 def inside_window(at: time, window: tuple[time, time]) -> time:
     """`at`, moved to the nearest time of the same day at which mail may be sent."""
     opens, closes = window
-    last = (datetime.combine(date.min, closes) - BEFORE_WINDOW_CLOSES).time()
-    return max(opens, min(at, max(opens, last)))
+    # Any day will do; the first of the calendar would have none before it.
+    day = date(2000, 1, 1)
+    closing = datetime.combine(day, closes) - BEFORE_WINDOW_CLOSES
+    last = max(datetime.combine(day, opens), closing).time()
+    return max(opens, min(at, last))
 
 
 def next_in_window(now: datetime, zone: str, window: tuple[time, time]) -> datetime:

@@ -37,6 +37,10 @@ class ReminderQuerySet(models.QuerySet):
             recipient=user, episode__patient__in=Patient.objects.own(user).values("id")
         )
 
+    def with_words(self) -> Self:
+        """Fetch with the rows what putting them into words needs, but for their episode. Two further queries."""
+        return self.select_related("appointment__location").prefetch_related("step__texts")
+
     def due(self, now: datetime) -> Self:
         """What waits to be sent and whose moment has come, oldest first."""
         return self.filter(state__in=("planned", "retrying"), due_at__lte=now).order_by("due_at")
@@ -47,14 +51,21 @@ class ReminderQuerySet(models.QuerySet):
 
 
 class MessageQuerySet(models.QuerySet):
-    """Messages by who is asking."""
+    """Messages by who is asking, and by state."""
+
+    def abandoned(self) -> Self:
+        """Mails still to be sent that no reminder waits for any more."""
+        return self.filter(state__in=("sending", "retrying")).exclude(
+            reminders__state__in=("planned", "claimed", "retrying")
+        )
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """A clinic's messages for its staff; for everyone else the messages sent to themselves."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
         return self.filter(
-            Q(clinic__in=Clinic.objects.visible_to(user)) | Q(id__in=self.model.objects.own(user).values("id"))
+            Q(clinic__in=Clinic.objects.visible_to(user))
+            | Q(id__in=self.model.objects.own(user).values("id"))
         )
 
     def own(self, user: User | AnonymousUser) -> Self:

@@ -15,12 +15,13 @@ from django.db import transaction
 from patients.models import Episode, PlanRequest
 from reminders.diff import DROPPED, Change, Diff, Existing, Item, compare
 from reminders.inputs import case_of, rules_of
-from reminders.models import Reminder
+from reminders.models import Message, Reminder
 from reminders.planner import Case, Desired, Intent, Key, Rule, plan
 
+_REFRESHED_FIELDS = ("step", "category", "is_essential", "counted_from", "valid_until")
 _MOVED_FIELDS = (
-    "step", "local_date", "local_time", "time_zone", "due_at", "valid_until",
-    "state", "reason", "is_essential", "settled_at", "message",
+    *_REFRESHED_FIELDS, "local_date", "local_time", "time_zone", "due_at",
+    "state", "reason", "settled_at", "message", "lease_until", "claimed_by",
 )  # fmt: skip
 
 
@@ -33,18 +34,17 @@ def preview(
     resend: frozenset[str] = frozenset(),
 ) -> Diff:
     """What `reconcile` would change, with another case or other rules in place of the stored ones. Writes nothing."""
-    wanted = plan(rules or rules_of(episode.version), case or case_of(episode, now), now)
+    rules = rules_of(episode.version) if rules is None else rules
+    wanted = plan(rules, case or case_of(episode, now), now)
     return compare(_existing(episode), wanted, resend=resend)
 
 
 @transaction.atomic
-def reconcile(
-    episode: Episode, *, now: datetime, resend: frozenset[str] = frozenset()
-) -> Diff:
+def reconcile(episode: Episode, *, now: datetime, resend: frozenset[str] = frozenset()) -> Diff:
     """Bring the stored plan of one episode up to date and return what changed.
 
-    Locks the episode, so that two reconcilers take turns; rows that a dispatcher holds are in
-    hand and stay as they are.
+    Locks the episode, so that two reconcilers take turns. Rows of which a dispatcher has made a mail
+    are in hand and stay as they are; where the plan wants them otherwise, it is worked out again.
     """
     Episode.objects.select_for_update().get(pk=episode.pk)
     episode = Episode.objects.for_planning().get(pk=episode.pk)
@@ -53,13 +53,16 @@ def reconcile(
     diff = compare(_existing(episode, lock=True), wanted, resend=resend)
     _write(diff, episode, now)
     PlanRequest.objects.filter(id__in=requests).delete()
+    if diff.is_in_flight:
+        PlanRequest.objects.create(episode=episode, reason="in_flight", requested_at=now)
     return diff
 
 
 def _existing(episode: Episode, *, lock: bool = False) -> list[Existing]:
     rows = Reminder.objects.filter(episode=episode, kind=Reminder.Kind.STEP)
     if lock:
-        rows = rows.select_for_update()
+        # In order, as the dispatcher locks them; and without barring notes of decisions about them.
+        rows = rows.order_by("id").select_for_update(no_key=True)
     return [
         Existing(
             id=row.id,
@@ -71,6 +74,9 @@ def _existing(episode: Episode, *, lock: bool = False) -> list[Existing]:
             reason=row.reason,
             valid_until=row.valid_until,
             is_essential=row.is_essential,
+            category=row.category,
+            counted_from=row.counted_from,
+            message_id=row.message_id,
         )
         for row in rows.only(*_EXISTING_FIELDS)
     ]
@@ -79,18 +85,21 @@ def _existing(episode: Episode, *, lock: bool = False) -> list[Existing]:
 _EXISTING_FIELDS = (
     "id", "step_id", "step_key", "occurrence", "recipient_id", "appointment_id", "correction",
     "local_date", "local_time", "time_zone", "state", "reason", "valid_until", "is_essential",
+    "category", "counted_from", "message_id",
 )  # fmt: skip
 
 
 def _write(diff: Diff, episode: Episode, now: datetime) -> None:
     writes = [item for item in diff.items if item.writes]
-    new = [item for item in writes if item.existing is None or item.correction > item.existing.correction]
-    changed = [item for item in writes if item not in new]
+    new = [item for item in writes if item.existing is None]
     Reminder.objects.bulk_create([_new_row(item, episode, now) for item in new], batch_size=500)
-    _drop([item for item in changed if item.change is Change.DROPPED], now)
-    moved = [item for item in changed if item.change is not Change.DROPPED]
-    rows = [_moved_row(item, now) for item in moved]
-    Reminder.objects.bulk_update(rows, _MOVED_FIELDS, batch_size=200)
+    _drop([item for item in writes if item.change is Change.DROPPED], now)
+    _refresh([item for item in writes if item.change is Change.KEPT])
+    _move([item for item in writes if item.existing and item.change in _MOVES], now)
+    _withdraw_messages(writes)
+
+
+_MOVES = frozenset({Change.MOVED, Change.NEW, Change.TOO_LATE})
 
 
 def _new_row(item: Item, episode: Episode, now: datetime) -> Reminder:
@@ -103,39 +112,70 @@ def _new_row(item: Item, episode: Episode, now: datetime) -> Reminder:
         occurrence=key.occurrence,
         correction=item.correction,
         recipient_id=key.recipient_id,
-        category=wanted.rule.category,
         created_at=now,
         **_timing(wanted, now),
     )
 
 
-def _moved_row(item: Item, now: datetime) -> Reminder:
-    if item.existing is None:
-        raise ValueError("Only a stored row can be moved.")
-    return Reminder(id=item.existing.id, **_timing(_wanted(item), now))
+def _move(items: Iterable[Item], now: datetime) -> None:
+    rows = [
+        Reminder(id=item.existing.id, **_timing(_wanted(item), now))
+        for item in items
+        if item.existing
+    ]
+    if rows:
+        Reminder.objects.bulk_update(rows, _MOVED_FIELDS, batch_size=200)
+
+
+def _refresh(items: Iterable[Item]) -> None:
+    """Write what changed about rows that keep their moment, their state and their tries."""
+    rows = [
+        Reminder(id=item.existing.id, **_details(_wanted(item)) | {"valid_until": item.valid_until})
+        for item in items
+        if item.existing
+    ]
+    if rows:
+        Reminder.objects.bulk_update(rows, _REFRESHED_FIELDS, batch_size=200)
+
+
+def _withdraw_messages(items: Iterable[Item]) -> None:
+    """A mail that waits to be tried again is withdrawn once the last of its reminders has left it."""
+    ids = {item.existing.message_id for item in items if item.existing} - {None}
+    if ids:
+        Message.objects.filter(id__in=ids).abandoned().update(state=Message.State.WITHDRAWN)
 
 
 def _timing(wanted: Desired, now: datetime) -> dict[str, Any]:
     return {
-        "step_id": wanted.rule.id,
-        "is_essential": wanted.rule.is_essential,
+        **_details(wanted),
         "local_date": wanted.intent.local_date,
         "local_time": wanted.intent.local_time,
         "time_zone": wanted.intent.zone,
         "due_at": wanted.due_at,
-        "valid_until": wanted.valid_until,
         "state": Reminder.State.SKIPPED if wanted.skipped else Reminder.State.PLANNED,
         "reason": wanted.skipped,
         "settled_at": now if wanted.skipped else None,
         "message": None,
+        "lease_until": None,
+        "claimed_by": "",
+    }
+
+
+def _details(wanted: Desired) -> dict[str, Any]:
+    return {
+        "step_id": wanted.rule.id,
+        "category": wanted.rule.category,
+        "is_essential": wanted.rule.is_essential,
+        "counted_from": wanted.counted_from,
+        "valid_until": wanted.valid_until,
     }
 
 
 def _drop(items: Iterable[Item], now: datetime) -> None:
     ids = [item.existing.id for item in items if item.existing]
     if ids:
-        Reminder.objects.filter(id__in=ids, state__in=("planned", "retrying")).update(
-            state=Reminder.State.CANCELLED, reason=DROPPED, settled_at=now
+        Reminder.objects.filter(id__in=ids).open().update(
+            state=Reminder.State.CANCELLED, reason=DROPPED, settled_at=now, lease_until=None
         )
 
 
