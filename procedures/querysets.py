@@ -54,6 +54,17 @@ class FinalOnceApproved(models.QuerySet):
         return super().bulk_update(rows, *args, **kwargs)
 
 
+class PartOfVersion(FinalOnceApproved):
+    """Rows below a version, which cannot be added to an approved one either."""
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """As Django's, for drafts only."""
+        rows = list(objs)
+        for row in rows:
+            row.refuse_if_approved()
+        return super().bulk_create(rows, *args, **kwargs)
+
+
 class PathwayVersionQuerySet(FinalOnceApproved):
     """Versions by clinic and state."""
 
@@ -70,7 +81,7 @@ class PathwayVersionQuerySet(FinalOnceApproved):
         return self.filter(status="draft")
 
 
-class StepQuerySet(FinalOnceApproved):
+class StepQuerySet(PartOfVersion):
     """Steps with what the planner and the pages need of them."""
 
     status_path = "version__status"
@@ -80,7 +91,7 @@ class StepQuerySet(FinalOnceApproved):
         return self.prefetch_related("texts")
 
 
-class StepTextQuerySet(FinalOnceApproved):
+class StepTextQuerySet(PartOfVersion):
     """The words of steps."""
 
     status_path = "step__version__status"

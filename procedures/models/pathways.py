@@ -190,15 +190,16 @@ class Step(CatalogueRow):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store the step. Raises ApprovedVersionIsFinal where its version is approved."""
-        self._refuse_approved()
+        self.refuse_if_approved()
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Remove the step. Raises ApprovedVersionIsFinal where its version is approved."""
-        self._refuse_approved()
+        self.refuse_if_approved()
         return super().delete(*args, **kwargs)
 
-    def _refuse_approved(self) -> None:
+    def refuse_if_approved(self) -> None:
+        """Raise ApprovedVersionIsFinal if the step is, or would come to be, in an approved version."""
         PathwayVersion.objects.filter(pk=self.version_id).refuse_approved()
         type(self).objects.filter(pk=self.pk).refuse_approved()
 
@@ -230,13 +231,14 @@ class StepText(Record):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store the words. Raises ApprovedVersionIsFinal where the step's version is approved."""
-        self._refuse_approved()
+        self.refuse_if_approved()
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Remove the words. Raises ApprovedVersionIsFinal where the step's version is approved."""
-        self._refuse_approved()
+        self.refuse_if_approved()
         return super().delete(*args, **kwargs)
 
-    def _refuse_approved(self) -> None:
+    def refuse_if_approved(self) -> None:
+        """Raise ApprovedVersionIsFinal if the words are of a step in an approved version."""
         Step.objects.filter(pk=self.step_id).refuse_approved()

@@ -1,12 +1,14 @@
 """A small catalogue in files, a clinic and its manager: what the tests of the catalogue start from."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from procedures.actions import approve_version, fill_slot, resolve_disagreement
 from procedures.loading import load_catalogue
-from procedures.models import PathwayVersion
-from tests.factories import make_clinic, make_staff
+from procedures.models import Disagreement, PathwayVersion, Slot
+from tests.factories import NOW, make_clinic, make_staff
 
 SOURCES = """\
 sources:
@@ -23,7 +25,7 @@ facts:
   - {key: M24, topic: driving, statement: Not before eight weeks., from: 8, unit: weeks, anchor: surgery, audience: adult, procedures: [pao], sources: [S1]}
   - {key: M25, topic: driving, statement: From three weeks., audience: adult, procedures: [pao], sources: [S3]}
   - {key: P9, topic: allergies, statement: Tell us., audience: any, procedures: [hip], sources: [S1]}
-"""
+"""  # noqa: E501
 DISAGREEMENTS = """\
 disagreements:
   - key: D3
@@ -100,7 +102,7 @@ steps:
     valid_for: 4 hours
     text:
       en-gb: {subject: Your exercises, title: Exercises, todo: Do them., body: Slowly.}
-"""
+"""  # noqa: E501
 FILES = {
     "sources.yaml": SOURCES,
     "procedures.yaml": PROCEDURES,
@@ -153,3 +155,21 @@ def draft(files, clinic) -> PathwayVersion:
     """The clinic's draft of the small catalogue's pathway."""
     load_catalogue(folder=files.path)
     return PathwayVersion.objects.get(clinic=clinic)
+
+
+@pytest.fixture
+def approve(draft, manager) -> Callable[[], PathwayVersion]:
+    """Settles, fills and approves the draft when it is called."""
+
+    def _approve() -> PathwayVersion:
+        settle = {"clinic": draft.clinic, "by": manager, "now": NOW}
+        point = Disagreement.objects.get(key="D3")
+        resolve_disagreement(
+            disagreement=point, value=point.values.first(), reason="Safer.", **settle
+        )
+        values = {"xray_weeks": "6", "school_weeks": "4", "clot_signs": "A hot calf."}
+        for key, value in values.items():
+            fill_slot(slot=Slot.objects.get(key=key), value=value, **settle)
+        return approve_version(version=draft, by=manager, now=NOW)
+
+    return _approve

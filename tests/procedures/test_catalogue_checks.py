@@ -27,14 +27,14 @@ def test_the_small_catalogue_is_in_order(files):
         (PATHWAY, "    valid_for: 36 hours", "    vaild_for: 36 hours",
          "pathways/pao-adult.yaml:6: steps[0]: “valid_for” is missing"),
         (PATHWAY, "category: recovery", "category: recvery",
-         "pathways/pao-adult.yaml:16: steps[1].category: “recvery” is not one of smoking_cessation, "
-         "physiotherapy, xray, preparation, appointment, recovery, check_in"),
+         ("pathways/pao-adult.yaml:16: steps[1].category: “recvery” is not one of smoking_cessation, "
+         "physiotherapy, xray, preparation, appointment, recovery, check_in")),
         (PATHWAY, "offset: -4 weeks", "offset: 4 wks before",
-         "pathways/pao-adult.yaml:9: steps[0].offset: “4 wks before” is not written as it must be "
-         "(a number and days, weeks, months or years, as in -6 weeks)"),
+         ("pathways/pao-adult.yaml:9: steps[0].offset: “4 wks before” is not written as it must be "
+         "(a number and days, weeks, months or years, as in -6 weeks)")),
         (PATHWAY, '"13:00"', '"1 pm"',
-         "pathways/pao-adult.yaml:19: steps[1].at: “1 pm” is not written as it must be "
-         "(hours and minutes, as in 09:00)"),
+         ("pathways/pao-adult.yaml:19: steps[1].at: “1 pm” is not written as it must be "
+         "(hours and minutes, as in 09:00)")),
         (PATHWAY, '"13:00"', '"23:00"',
          "pathways/pao-adult.yaml:19: steps[1].at: is outside 08:00 to 19:59, when mail may go out"),
         (PATHWAY, "facts: [M24]", "facts: [M99]",
@@ -50,23 +50,23 @@ def test_the_small_catalogue_is_in_order(files):
         (PATHWAY, "Call the school.", "'Dear {name}'",
          "pathways/pao-adult.yaml:44: steps[3].text.en-gb.body: there is no placeholder {name}"),
         (PATHWAY, "Call the school.", "'On {appointment_date}'",
-         "pathways/pao-adult.yaml:44: steps[3].text.en-gb.body: "
-         "{appointment_date} needs the anchor “appointment”"),
+         ("pathways/pao-adult.yaml:44: steps[3].text.en-gb.body: "
+         "{appointment_date} needs the anchor “appointment”")),
         (PATHWAY, "Call the school.", "'From {window_from}'",
          "pathways/pao-adult.yaml:44: steps[3].text.en-gb.body: {window_from} needs a “window”"),
         (PATHWAY, "Call the school.", "<script>x</script>",
          "pathways/pao-adult.yaml:44: steps[3].text.en-gb.body: raw HTML “<script>x</script>”"),
         (PATHWAY, "Call the school.", "'[Call](javascript:x)'",
-         "pathways/pao-adult.yaml:44: steps[3].text.en-gb.body: "
-         "a link that is not http, https, tel or mailto"),
+         ("pathways/pao-adult.yaml:44: steps[3].text.en-gb.body: "
+         "a link that is not http, https, tel or mailto")),
         (PATHWAY, "subject: One call", "subject: Your hip",
-         "pathways/pao-adult.yaml:44: steps[3].text.en-gb.subject: "
-         "“hip” tells whoever sees the inbox too much"),
+         ("pathways/pao-adult.yaml:44: steps[3].text.en-gb.subject: "
+         "“hip” tells whoever sees the inbox too much")),
         (PATHWAY, ", until: 12 weeks, until_anchor: surgery", "",
          "pathways/pao-adult.yaml:50: steps[4].repeat: never ends: say “times” or “until”"),
         (PATHWAY, "anchor: discharge", "anchor: appointment",
-         "pathways/pao-adult.yaml:47: steps[4].anchor: "
-         "an appointment step, and no other, names its appointment_kind"),
+         ("pathways/pao-adult.yaml:47: steps[4].anchor: "
+         "an appointment step, and no other, names its appointment_kind")),
         (PATHWAY, "key: school", "key: driving",
          "pathways/pao-adult.yaml:37: steps[3].key: the step “driving” stands here twice"),
         (PATHWAY, "audience: adult", "audience: adult\nlanguages: [en-gb, es]",
@@ -154,7 +154,9 @@ def test_the_command_names_every_fault(files):
 
     assert str(caught.value).splitlines() == [
         "Nothing was loaded.",
-        "pathways/pao-adult.yaml:18: steps[1].offset: “soon” is not written as it must be "
-        "(a number and days, weeks, months or years, as in -6 weeks)",
+        (
+            "pathways/pao-adult.yaml:18: steps[1].offset: “soon” is not written as it must be "
+            "(a number and days, weeks, months or years, as in -6 weeks)"
+        ),
         "slots.yaml:5: slots[3].kind: “fax” is not one of text, weeks, days, phone",
     ]

@@ -6,33 +6,20 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from procedures.actions import approve_version, edit_text, fill_slot, resolve_disagreement
+from procedures.actions import edit_text
 from procedures.loading import load_catalogue, make_drafts
 from procedures.models import (
-    Disagreement,
     DisagreementValue,
     Fact,
     PathwayVersion,
     Procedure,
-    Slot,
     Step,
     StepText,
 )
-from tests.factories import NOW, make_clinic
+from tests.factories import make_clinic
 
 pytestmark = pytest.mark.django_db
 PATHWAY = "pathways/pao-adult.yaml"
-
-
-def approve(draft, manager):
-    """Settle, fill and approve the small catalogue's draft."""
-    settle = {"clinic": draft.clinic, "by": manager, "now": NOW}
-    point = Disagreement.objects.get(key="D3")
-    resolve_disagreement(disagreement=point, value=point.values.first(), reason="Safer.", **settle)
-    values = {"xray_weeks": "6", "school_weeks": "4", "clot_signs": "A hot calf."}
-    for key, value in values.items():
-        fill_slot(slot=Slot.objects.get(key=key), value=value, **settle)
-    return approve_version(version=draft, by=manager, now=NOW)
 
 
 def test_rows_and_references_arrive(draft):
@@ -223,9 +210,9 @@ def test_a_fact_gone_from_the_files_stays_and_is_reported(draft, files):
 
 
 def test_an_approved_version_is_left_alone_and_changed_text_makes_the_next_draft(
-    draft, files, manager
+    draft, files, approve
 ):
-    approve(draft, manager)
+    approve()
     assert load_catalogue(folder=files.path).drafts == []
     files.change(PATHWAY, "offset: 8 weeks", "offset: 9 weeks")
 
@@ -237,9 +224,9 @@ def test_an_approved_version_is_left_alone_and_changed_text_makes_the_next_draft
     assert report.drafts == [f"Socket operation, adult v2 ({draft.clinic})"]
 
 
-def test_the_next_draft_takes_over_edits_but_not_resolved_offsets(draft, files, manager):
+def test_the_next_draft_takes_over_edits_but_not_resolved_offsets(draft, files, manager, approve):
     edit_text(text=StepText.objects.get(step__key="school"), by=manager, title="Our school")
-    approve(draft, manager)
+    approve()
     files.change(PATHWAY, "offset: 8 weeks", "offset: 9 weeks")
 
     load_catalogue(folder=files.path)
