@@ -47,7 +47,7 @@ class Part:
 
 
 def _carer(name: str) -> Login:
-    return Login(f"{name.split(' ')[0].lower()}@families.example", name, "parent")
+    return Login(f"{name.split(' ', maxsplit=1)[0].lower()}@families.example", name, "parent")
 
 
 NAMED: tuple[Part, ...] = (

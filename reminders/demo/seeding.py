@@ -28,6 +28,8 @@ from reminders.demo.story import Stage, Story
 
 # The heartbeat that says that the demo was filled to the end.
 FILLED = "demo_filled"
+# The pathways that the cast goes, one for each audience.
+_PLAYED = ("pao-adult", "vdro-child")
 PATHWAYS_APPROVED_BEFORE = timedelta(days=30)
 
 
@@ -125,5 +127,7 @@ def _approve(stages: tuple[Stage, ...], at: datetime) -> None:
         for stage in stages:
             settle_demo_clinic(clinic=stage.clinic, by=stage.staff["manager"], now=at)
             versions = PathwayVersion.objects.approved().filter(clinic=stage.clinic)
-            for version in versions.select_related("pathway__procedure"):
+            for version in versions.filter(pathway__key__in=_PLAYED).select_related(
+                "pathway__procedure"
+            ):
                 stage.versions[version.pathway.audience] = version

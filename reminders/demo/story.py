@@ -163,10 +163,16 @@ class Story:
 
     def _discharge(self, now: datetime) -> None:
         actions.move_anchor(
-            episode=self.episode, anchor="discharge", on=self._discharge_on, by=self._ward(), now=now
+            episode=self.episode,
+            anchor="discharge",
+            on=self._discharge_on,
+            by=self._ward(),
+            now=now,
         )
         for days in (10, 24, 45):
-            self._book_visit(AppointmentKind.PHYSIOTHERAPY, self._discharge_on + timedelta(days=days), now)
+            self._book_visit(
+                AppointmentKind.PHYSIOTHERAPY, self._discharge_on + timedelta(days=days), now
+            )
         self._book_visit(AppointmentKind.CLINIC, self._discharge_on + timedelta(days=42), now)
 
     def _tend(self, now: datetime) -> None:

@@ -44,7 +44,9 @@ class Command(BaseCommand):
                 sent += 1
                 self._show(message)
         clock.set_demo_offset(end - timezone.now())
-        self.stdout.write(f"{sent} mails in {days} days. It is now {end:%A %d %B %Y, %H:%M} UTC in the demo.")
+        self.stdout.write(
+            f"{sent} mails in {days} days. It is now {end:%A %d %B %Y, %H:%M} UTC in the demo."
+        )
 
     def _show(self, message: Message) -> None:
         zone = message.recipient.time_zone or message.clinic.time_zone

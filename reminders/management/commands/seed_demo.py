@@ -23,12 +23,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Fill the demo. Raises CommandError outside demo settings, or over data that is not a demo's."""
         if not settings.STEPWISE_DEMO:
-            raise CommandError("Only a demo can be filled with invented patients. Set STEPWISE_DEMO=1.")
+            raise CommandError(
+                "Only a demo can be filled with invented patients. Set STEPWISE_DEMO=1."
+            )
         if seeding.is_filled():
             self.stdout.write("The demo is filled already.")
             return
         if Clinic.objects.filter(is_demo=False).exists():
-            raise CommandError("There is a real clinic in this database. The demo needs one of its own.")
+            raise CommandError(
+                "There is a real clinic in this database. The demo needs one of its own."
+            )
         if Clinic.objects.exists():
             self.stdout.write("The demo was filled only in part; it is emptied and begun again.")
             call_command("flush", interactive=False, verbosity=0)
