@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import smtplib
+import ssl
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from anymail.exceptions import AnymailError, AnymailRecipientsRefused
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
@@ -16,6 +18,10 @@ from django.core.mail.message import make_msgid
 from portal import clock
 
 ACCEPTED = "250 accepted"
+# Login needed, refused or not to be had, and TLS not to be had (RFC 4954 section 6, RFC 3207 section 4).
+_CHANNEL_CODES = frozenset({454, 530, 534, 535, 538})
+# What a provider's interface answers to a wrong key.
+_KEY_REFUSED = frozenset({401, 403})
 
 
 def message_id_domain() -> str:
@@ -24,10 +30,15 @@ def message_id_domain() -> str:
 
 
 class Outcome(StrEnum):
-    """What became of handing one mail to the server."""
+    """What became of handing one mail to the server.
+
+    `SLOW_DOWN` concerns every mail to the same domain, `CHANNEL_REFUSED` every mail at all.
+    """
 
     SENT = "sent"
     TEMPORARY = "temporary"
+    SLOW_DOWN = "slow_down"
+    CHANNEL_REFUSED = "channel_refused"
     PERMANENT = "permanent"
     NO_SUCH_ADDRESS = "no_such_address"
 
@@ -62,9 +73,12 @@ def send(mail: Mail, *, connection: BaseEmailBackend | None = None) -> Answer:
     backend = connection or get_connection(fail_silently=False)
     try:
         accepted = backend.send_messages([_message(mail, backend)])
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, AnymailError) as error:
         _close_quietly(backend)
         return answer_of(error)
+    except ValueError as error:
+        # A header or an address that cannot be written as mail: this one never goes, the others do.
+        return Answer(Outcome.PERMANENT, f"{type(error).__name__}: this mail cannot be written.")
     if not accepted:
         return Answer(Outcome.TEMPORARY, "The mail server took no message.")
     return Answer(Outcome.SENT, ACCEPTED)
@@ -88,18 +102,43 @@ def _message(mail: Mail, backend: BaseEmailBackend) -> EmailMultiAlternatives:
 
 
 def answer_of(error: Exception) -> Answer:
-    """What an exception of smtplib or the network means.
+    """What an exception of smtplib, a provider's interface or the network means.
 
-    4xx, a lost connection and a time-out are temporary (RFC 5321 section 4.2.1); an enhanced code
-    5.1.x says that the address does not exist (RFC 3463 section 3.2); any other 5xx is permanent.
+    4xx, a lost connection and a time-out are temporary (RFC 5321 section 4.2.1); 421 and an enhanced
+    code 4.7.x ask for less mail (RFC 3463 section 3.8); a refused login or TLS keeps every mail from
+    going. An enhanced code 5.1.x says that the address does not exist (RFC 3463 section 3.2); any
+    other 5xx is permanent.
     """
     code, text = _code_and_text(error)
     response = f"{code} {text}".strip()[:500] if code else f"{type(error).__name__}: {text}"[:500]
-    if isinstance(error, smtplib.SMTPAuthenticationError) or code is None or code < 500:
-        return Answer(Outcome.TEMPORARY, response)
-    if text.startswith("5.1.") or (code in {550, 551, 553} and isinstance(error, smtplib.SMTPRecipientsRefused)):
-        return Answer(Outcome.NO_SUCH_ADDRESS, response)
-    return Answer(Outcome.PERMANENT, response)
+    return Answer(_outcome(error, code, text), response)
+
+
+def _outcome(error: Exception, code: int | None, text: str) -> Outcome:
+    if _is_about_the_channel(error, code):
+        return Outcome.CHANNEL_REFUSED
+    if isinstance(error, AnymailRecipientsRefused):
+        return Outcome.PERMANENT
+    if code is None or code < 500:
+        asks = text.startswith("4.7.") or (
+            code == 421 and not isinstance(error, smtplib.SMTPConnectError)
+        )
+        return Outcome.SLOW_DOWN if asks else Outcome.TEMPORARY
+    refuses_recipient = code in {550, 551, 553} and isinstance(error, smtplib.SMTPRecipientsRefused)
+    return (
+        Outcome.NO_SUCH_ADDRESS
+        if text.startswith("5.1.") or refuses_recipient
+        else Outcome.PERMANENT
+    )
+
+
+def _is_about_the_channel(error: Exception, code: int | None) -> bool:
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        # What one address asks of the server is that address's affair.
+        return "SMTPUTF8" not in str(error)
+    if isinstance(error, smtplib.SMTPAuthenticationError | ssl.SSLError):
+        return True
+    return code in _CHANNEL_CODES or getattr(error, "status_code", None) in _KEY_REFUSED
 
 
 def _code_and_text(error: Exception) -> tuple[int | None, str]:

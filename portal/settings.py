@@ -357,6 +357,9 @@ EMAIL_USE_TLS = _mail.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _mail.get("EMAIL_USE_SSL", False)
 # Seconds; without it one silent server would hold a worker until its time limit.
 EMAIL_TIMEOUT = 10
+# Mails a second that may leave, over all workers: in all, and to one recipient domain. 0: no limit.
+MAIL_PER_SECOND = whole_number("MAIL_PER_SECOND", 0)
+MAIL_PER_SECOND_PER_DOMAIN = whole_number("MAIL_PER_SECOND_PER_DOMAIN", 0)
 # The provider's settings as a JSON object, for example {"POSTMARK_SERVER_TOKEN": "..."}.
 ANYMAIL = env.json("ANYMAIL", default={})
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Stepwise <no-reply@{_base.hostname}>")

@@ -24,7 +24,7 @@ from django.utils import timezone
 from portal import mail
 from portal.mail import Answer, Outcome
 from portal.models import SendingSwitch
-from reminders import emails, gates
+from reminders import emails, gates, pacing
 from reminders.models import Decision, Message, Reminder, Suppression
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def dispatch(*, now: datetime, most: int = 5_000) -> Tally:
     tally = Tally()
     backend = get_connection(fail_silently=False)
     try:
-        while tally.total < most and SendingSwitch.current().is_on:
+        while tally.total < most and SendingSwitch.current().is_on and not pacing.stopped():
             token = uuid.uuid4().hex
             if not claim(token=token, now=now):
                 break
@@ -117,7 +117,7 @@ def load(token: str) -> list[Reminder]:
             "episode__version",
         )
         .prefetch_related(
-            "step__texts", "step__slots__values", "episode__anchor_dates", "episode__imaging_requests"
+            "step__texts", "step__slots__values", "episode__anchor_dates", "episode__imaging_requests__step"
         )
         .order_by("due_at", "id")
     )  # fmt: skip
@@ -126,7 +126,8 @@ def load(token: str) -> list[Reminder]:
 def _deliver(token: str, now: datetime, backend: BaseEmailBackend, tally: Tally) -> None:
     reminders = load(token)
     around = gates.Surroundings.of(reminders, now)
-    verdicts = [(row, gates.decide(row, around)) for row in reminders]
+    channels = pacing.Channels.read()
+    verdicts = [(row, _verdict(row, around, channels)) for row in reminders]
     _settle_objections([pair for pair in verdicts if pair[1].outcome != "send"], token, now, tally)
     going = [row for row, verdict in verdicts if verdict.outcome == "send"]
     writer = emails.Writer()
@@ -134,8 +135,19 @@ def _deliver(token: str, now: datetime, backend: BaseEmailBackend, tally: Tally)
         letter for letter in _letters(going) if _write_items(letter, writer, token, now, tally)
     ]
     _store_messages(letters, token, now)
-    for letter in letters:
-        _send(letter, token, now, backend, tally)
+    turns = pacing.slots([row.reminders[0].recipient.email for row in letters])
+    for letter, slot in zip(letters, turns, strict=True):
+        _send_in_turn(letter, slot, channels, token, now, backend, tally)
+
+
+def _verdict(row: Reminder, around: gates.Surroundings, channels: pacing.Channels) -> gates.Verdict:
+    """The gates' verdict; what may go waits nevertheless where its channel is held up."""
+    verdict = gates.decide(row, around)
+    held_up = channels.holdup(row.recipient.email)
+    if verdict.outcome != Decision.Outcome.SEND or held_up is None:
+        return verdict
+    until = around.now + held_up.wait
+    return gates.Verdict(Decision.Outcome.WAIT, held_up.gate, held_up.value, until)
 
 
 def _settle_objections(
@@ -154,9 +166,7 @@ def _settle_objections(
                 )
             else:
                 end = _ENDS[Decision.Outcome(outcome)]
-                tally.ended += held.update(
-                    state=end, reason=gate, lease_until=None, settled_at=now
-                )
+                tally.ended += held.update(state=end, reason=gate, lease_until=None, settled_at=now)
         Decision.objects.bulk_create(
             Decision(reminder=row, decided_at=now, outcome=v.outcome, gate=v.gate, value=v.value)
             for row, v in verdicts
@@ -215,8 +225,34 @@ def _store_messages(letters: Iterable[Letter], token: str, now: datetime) -> Non
             _held([row.id for row in letter.reminders], token).update(message=letter.message)
 
 
+def _send_in_turn(
+    letter: Letter,
+    slot: pacing.Slot,
+    channels: pacing.Channels,
+    token: str,
+    now: datetime,
+    backend: BaseEmailBackend,
+    tally: Tally,
+) -> None:
+    """Send one message when its turn comes; lay it by where the turn is far off or the channel is held up."""
+    held_up = channels.holdup(letter.reminders[0].recipient.email)
+    if held_up is None and not slot.goes:
+        held_up = pacing.Holdup(pacing.PACED, slot.remaining)
+    if held_up is not None:
+        _lay_by(letter, held_up, token, now)
+        tally.waiting += len(letter.reminders)
+        return
+    pacing.wait_for(slot)
+    _send(letter, channels, token, now, backend, tally)
+
+
 def _send(
-    letter: Letter, token: str, now: datetime, backend: BaseEmailBackend, tally: Tally
+    letter: Letter,
+    channels: pacing.Channels,
+    token: str,
+    now: datetime,
+    backend: BaseEmailBackend,
+    tally: Tally,
 ) -> None:
     message = letter.message
     if message is None:
@@ -226,15 +262,33 @@ def _send(
         case Outcome.SENT:
             _record_sent(letter, message, token, now, answer)
             tally.sent += len(letter.reminders)
-        case Outcome.TEMPORARY:
+        case Outcome.TEMPORARY | Outcome.SLOW_DOWN | Outcome.CHANNEL_REFUSED:
             _try_again(letter, message, token, now, answer)
             tally.retrying += len(letter.reminders)
         case Outcome.PERMANENT | Outcome.NO_SUCH_ADDRESS:
             _give_up(letter, message, token, now, answer)
             tally.failed += len(letter.reminders)
+    channels.learn(message.to_address, answer)
     logger.info(
         "message %s: %s", message.id, answer.outcome, extra={"reminders": len(letter.reminders)}
     )
+
+
+@transaction.atomic
+def _lay_by(letter: Letter, held_up: pacing.Holdup, token: str, now: datetime) -> None:
+    """Put a message back that was not tried: it waits for its channel, and this counts as no attempt."""
+    if letter.message is None:
+        raise ValueError("A message is stored before it is laid by.")
+    Message.objects.filter(pk=letter.message.pk).update(
+        state=Message.State.RETRYING, attempts=F("attempts") - 1
+    )
+    _held([row.id for row in letter.reminders], token).update(
+        state=Reminder.State.RETRYING,
+        lease_until=None,
+        due_at=now + held_up.wait,
+        reason=held_up.gate,
+    )
+    _note(letter.reminders, Decision.Outcome.WAIT, held_up.gate, held_up.value, now)
 
 
 @transaction.atomic
@@ -249,10 +303,9 @@ def _record_sent(
 
 
 @transaction.atomic
-def _try_again(
-    letter: Letter, message: Message, token: str, now: datetime, answer: Answer
-) -> None:
-    wait = min(FIRST_WAIT * 2 ** (message.attempts - 1), LONGEST_WAIT)
+def _try_again(letter: Letter, message: Message, token: str, now: datetime, answer: Answer) -> None:
+    # No further doubling after ten: after two days of refusals the product would not be a date any more.
+    wait = min(FIRST_WAIT * 2 ** min(message.attempts - 1, 10), LONGEST_WAIT)
     _held([row.id for row in letter.reminders], token).update(
         state=Reminder.State.RETRYING, lease_until=None, due_at=now + wait, reason="server_busy"
     )
