@@ -23,7 +23,14 @@ from patients.calendars import calendar_file
 from patients.models import Appointment, Episode
 from portal.mail import Mail
 from portal.models import Clinic
-from procedures.wording import NoWords, UnfilledPlaceholder, clinic_values, render, words_of
+from procedures.wording import (
+    NoWords,
+    UnfilledPlaceholder,
+    clinic_values,
+    fill,
+    render,
+    words_of,
+)
 from reminders import notices, unsubscribe
 from reminders.models import Message, Reminder
 
@@ -74,6 +81,16 @@ class Writer:
                 why_url=settings.BASE_URL + reverse("reminders:why", args=[row.id]),
                 correction=row.correction > 0,
             )
+
+    def title(self, row: Reminder) -> str:
+        """The title alone, for lists. Raises Unwritable."""
+        if row.step is None:
+            return self.item(row).title
+        with translation.override(row.recipient.language):
+            try:
+                return fill(words_of(row.step, row.recipient.language).title, self._values(row))
+            except (NoWords, UnfilledPlaceholder) as error:
+                raise Unwritable(str(error)) from error
 
     def _values(self, row: Reminder) -> dict[str, str]:
         clinic = row.episode.patient.clinic

@@ -1,52 +1,217 @@
-"""Pages of `reminders`."""
+"""A reader's pages: today, the plan, the mails and why, the settings, and the link that stops mail."""
 
 from __future__ import annotations
 
-from typing import Any
+from http import HTTPStatus
+from uuid import UUID
 
+from csp.decorators import csp
+from django.contrib import messages as notes
+from django.contrib.auth.decorators import login_not_required
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from patients.actions import answer_step, withdraw_answer
+from patients.care import Care, care_of
+from patients.models import StepResponse
+from patients.views import own_path
+from portal import audit, clock
+from portal.models import User
+from portal.views import MAIL_POLICY, mail_page
+from procedures.models import Category
+from reminders import actions, history, timeline, unsubscribe as links
+from reminders.emails import Writer
+from reminders.forms import ReminderSettingsForm
+from reminders.models import Message, Preference, Reminder
+from reminders.reading import answers_of, answer_to, can_be_answered, card, day_in_words, episodes_of
+from reminders.today import build as build_today
+
+MESSAGES_A_PAGE = 20
 
 
-def today(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+def _no_record(request: HttpRequest) -> HttpResponse:
+    return render(request, "patients/no_record.html")
 
 
-def plan(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+@require_safe
+def today(request: HttpRequest) -> HttpResponse:
+    """What to do today, what is still open, what comes next, and whom to call."""
+    care = care_of(request, "today.read")
+    if care.patient is None:
+        return _no_record(request)
+    return render(request, "reminders/today.html", {"page": build_today(care), "care": care})
 
 
-def messages(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+@require_safe
+def plan(request: HttpRequest) -> HttpResponse:
+    """The months as a path. Raises Http404 for a carer who may see visits and reminders alone."""
+    care = care_of(request, "plan.read")
+    if care.patient is None:
+        return _no_record(request)
+    if not care.has_full_view:
+        raise Http404
+    episodes = episodes_of(care)
+    wanted = request.GET.get("episode", "")
+    going = [row for row in episodes if row.is_open]
+    shown = next((row for row in episodes if str(row.pk) == wanted), next(iter(going or episodes), None))
+    context = {
+        "care": care,
+        "episodes": episodes,
+        "plan": timeline.build(care, shown) if shown else None,
+    }
+    return render(request, "reminders/plan.html", context)
 
 
-def message(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+@require_safe
+def messages(request: HttpRequest) -> HttpResponse:
+    """What was sent, what will be, and what was not, each with its reason."""
+    care = care_of(request, "messages.read")
+    if care.patient is None:
+        return _no_record(request)
+    page = Paginator(history.messages_of(care), MESSAGES_A_PAGE).get_page(request.GET.get("page"))
+    episodes, writer = episodes_of(care), Writer()
+    context = {
+        "care": care,
+        "sent": page.object_list,
+        "newer_url": f"?page={page.previous_page_number()}" if page.has_previous() else "",
+        "older_url": f"?page={page.next_page_number()}" if page.has_next() else "",
+        "coming": history.coming(care, episodes, writer),
+        "not_sent": history.not_sent(care, episodes, writer),
+    }
+    return render(request, "reminders/messages.html", context)
 
 
-def message_html(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+def _own_message(request: HttpRequest, pk: UUID, verb: str) -> Message:
+    """One mail of the reader's own, its reading noted for each patient it is about. Raises Http404."""
+    row = get_object_or_404(Message.objects.own(request.user).select_related("clinic"), pk=pk)
+    about = row.reminders.values_list("episode__patient_id", flat=True).distinct()
+    for patient_id in about:
+        audit.note_read(request, verb, obj=row, clinic=row.clinic, patient_id=patient_id)
+    return row
 
 
-def why(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+@require_safe
+def message(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One mail as it was sent, and why."""
+    row = _own_message(request, pk, "message.read")
+    about = Reminder.objects.own(request.user).filter(message=row).order_by("due_at", "id")
+    carried = list(about.select_related("episode").with_words())
+    patient_id = carried[0].episode.patient_id if carried else None
+    care = care_of(request, "message.read", patient_id)
+    context = {"care": care, "message": row, "carried": carried, "active": "messages"}
+    return render(request, "reminders/message.html", context)
 
 
-def answer(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+@require_safe
+@xframe_options_sameorigin
+@csp(MAIL_POLICY)
+def message_html(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The HTML of one mail alone, for a frame that runs no script."""
+    return mail_page(_own_message(request, pk, "message.read").html)
 
 
-def reminder_settings(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+def _own_reminder(request: HttpRequest, pk: UUID, verb: str) -> tuple[Reminder, Care]:
+    """One reminder of the reader's own, with its words and its episode's dates. Raises Http404."""
+    own = Reminder.objects.own(request.user).select_related("recipient", "message", "step")
+    row = get_object_or_404(
+        own.with_words()
+        .select_related("episode__procedure", "episode__patient__clinic")
+        .prefetch_related("episode__anchor_dates", "episode__imaging_requests__step", "decisions"),
+        pk=pk,
+    )
+    return row, care_of(request, verb, row.episode.patient_id)
 
 
-def unsubscribe(request: HttpRequest, **parts: Any) -> HttpResponse:
-    """Raise Http404: the page is being built."""
-    raise Http404
+@require_safe
+def why(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Why did I get this? The step, its dates, the rule that put it there, and what was decided since."""
+    row, care = _own_reminder(request, pk, "why.read")
+    context = {
+        "care": care,
+        "row": row,
+        "card": _card(row, care),
+        "why": history.why(row, care),
+        "counted_from": history.counted_from(row),
+        "active": "messages",
+    }
+    return render(request, "reminders/why.html", context)
+
+
+def _card(row: Reminder, care: Care) -> object:
+    given = answer_to(row, answers_of([row.episode]))
+    return card(row, Writer(), given, day_in_words(row.local_date, care.today))
+
+
+@require_http_methods(["GET", "POST"])
+def answer(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Keep or take back an answer to a step. A GET, after signing in again, leads to the step."""
+    row, care = _own_reminder(request, pk, "step.answer")
+    given = request.POST.get("answer", "")
+    if request.method == "GET" or row.step is None or not can_be_answered(row):
+        return redirect("reminders:why", pk=pk)
+    if given == "undo":
+        _undo(row, care)
+    elif given in StepResponse.Answer:
+        answer_step(
+            episode=row.episode, step=row.step, occurrence=row.occurrence, answer=given,
+            by=care.reader, now=care.now,
+        )  # fmt: skip
+    if request.headers.get("HX-Request"):
+        return render(request, "reminders/_step.html", {"card": _card(row, care)})
+    return redirect(own_path(request, "reminders:today"))
+
+
+def _undo(row: Reminder, care: Care) -> None:
+    if row.step is None:
+        return
+    for given in StepResponse.Answer:
+        withdraw_answer(
+            episode=row.episode, step=row.step, occurrence=row.occurrence, answer=given, by=care.reader
+        )
+
+
+@require_http_methods(["GET", "POST"])
+def reminder_settings(request: HttpRequest) -> HttpResponse:
+    """Which mails, in which language, by which clock."""
+    care = care_of(request, "settings.read")
+    off = Preference.objects.filter(user=care.reader, is_on=False).values_list("category", flat=True)
+    form = ReminderSettingsForm(request.POST or None, reader=care.reader, switched_off=off)
+    if form.is_valid():
+        actions.save_settings(user=care.reader, by=care.reader, now=care.now, **form.cleaned_data)
+        notes.success(request, _("Your settings are saved."))
+        return redirect("reminders:reminder_settings")
+    return render(request, "reminders/reminder_settings.html", {"form": form, "care": care})
+
+
+@login_not_required
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """Stop, or start again, one category of mail by the link in a mail, without signing in (RFC 8058).
+
+    GET changes nothing, for programs open links. A mail program posts `List-Unsubscribe=One-Click`,
+    and has neither a cookie nor a form token.
+    """
+    try:
+        choice = links.read(token)
+        user = User.objects.get(pk=choice.user_id)
+    except (ValueError, User.DoesNotExist):
+        return render(request, "portal/unsubscribe_invalid.html", status=HTTPStatus.NOT_FOUND)
+    context = {
+        "category": choice.category,
+        "category_label": Category(choice.category).label,
+        "is_stopped": user.preferences.filter(category=choice.category, is_on=False).exists(),
+    }
+    if request.method != "POST":
+        return render(request, "portal/unsubscribe.html", context)
+    is_on = request.POST.get("choice") == "start"
+    actions.choose(
+        user=user, category=choice.category, is_on=is_on, by=None, now=clock.now(),
+        reason="link in a mail",
+    )  # fmt: skip
+    return render(request, "portal/unsubscribe_done.html", {**context, "is_stopped": not is_on})

@@ -1,0 +1,122 @@
+"""The pages about mail: what was sent to a reader, what comes next, what was not sent, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from patients.care import Care
+from patients.models import Episode
+from reminders.emails import Writer
+from reminders.models import Message, Reminder
+from reminders.reading import attach, day_in_words, own_rows, title
+from reminders.reasons import SILENT, audience, decision, event, reason, repetition, rule, state
+
+NEXT_SHOWN = 6
+NOT_SENT_SHOWN = 10
+_NOT_SENT = (
+    Reminder.State.SKIPPED, Reminder.State.MISSED, Reminder.State.FAILED, Reminder.State.CANCELLED,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One reminder in a list: its title, its day in words, and why it was not sent, if it was not."""
+
+    title: str
+    category: str
+    category_label: str
+    when: str
+    url: str
+    why: str = ""
+
+
+def messages_of(care: Care) -> QuerySet[Message]:
+    """The mails sent to the reader about the chosen patient, the newest first."""
+    carried = Reminder.objects.filter(episode__patient=care.patient, message__isnull=False)
+    rows = Message.objects.own(care.reader).filter(id__in=carried.values("message_id"))
+    return rows.filter(state=Message.State.SENT).order_by("-sent_at", "id")
+
+
+def coming(care: Care, episodes: Iterable[Episode], writer: Writer) -> list[Line]:
+    """What will be sent next, each step once."""
+    own = own_rows(care, episodes).open().filter(valid_until__gt=care.now)
+    rows = own.with_words().order_by("due_at", "id")[: NEXT_SHOWN * 5]
+    first_of_each = {row.step_key or str(row.pk): row for row in reversed(attach(care, episodes, rows))}
+    soonest = sorted(first_of_each.values(), key=lambda row: (row.due_at, row.pk))
+    return [_line(row, care.today, writer) for row in soonest[:NEXT_SHOWN]]
+
+
+def not_sent(care: Care, episodes: Iterable[Episode], writer: Writer) -> list[Line]:
+    """What was planned and did not go out, with the reason; the latest first."""
+    own = own_rows(care, episodes).filter(state__in=_NOT_SENT).exclude(reason__in=SILENT)
+    rows = own.filter(Q(local_date__lte=care.today) | Q(reason="stopped_by_staff"))
+    rows = rows.with_words().order_by("-due_at", "id")[:NOT_SENT_SHOWN]
+    return [
+        _line(row, care.today, writer, reason(row.reason)) for row in attach(care, episodes, rows)
+    ]
+
+
+def _line(row: Reminder, today: date, writer: Writer, why: str = "") -> Line:
+    return Line(
+        title=title(row, writer),
+        category=row.category,
+        category_label=str(row.get_category_display()),
+        when=day_in_words(row.local_date, today),
+        url=reverse("reminders:why", args=[row.pk]),
+        why=why,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The answer to “why did I get this?”, in sentences, and the log of what was decided and when (UTC)."""
+
+    sentences: list[str]
+    log: list[tuple[datetime, str]]
+
+
+def why(row: Reminder, care: Care) -> Why:
+    """Explain one reminder to its recipient."""
+    log = [(entry.decided_at, decision(entry)) for entry in row.decisions.all()]
+    return Why([*_origin(row), *_addressee(row, care), state(row)], log)
+
+
+def _origin(row: Reminder) -> list[str]:
+    if row.step is None:
+        return [_("The clinic changed something in your plan, and tells you so.")]
+    sentences = [_("It is a step of the plan for %(procedure)s.") % {"procedure": row.episode.procedure}]
+    sentences.append(_("It comes: %(rule)s.") % {"rule": _lower_first(rule(row.step))})
+    again = repetition(row.step)
+    for_whom = audience(row.step)
+    if again:
+        sentences.append(again)
+    if for_whom:
+        sentences.append(_("It is %(for_whom)s.") % {"for_whom": ", ".join(for_whom)})
+    return sentences
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _addressee(row: Reminder, care: Care) -> list[str]:
+    if care.is_own:
+        return [_("It comes to you because you are the patient.")]
+    name = row.episode.patient.name
+    return [_("It comes to you because you look after %(name)s.") % {"name": name}]
+
+
+def counted_from(row: Reminder) -> tuple[str, date] | None:
+    """The event that the step counts from, and its day, where there is one."""
+    if row.step is None:
+        return None
+    if row.appointment is not None:
+        return event("appointment"), row.appointment.local_date
+    on = row.episode.anchors.get(row.step.anchor)
+    return (event(row.step.anchor), on) if on else None

@@ -1,0 +1,167 @@
+"""What a reader's pages are made of: the episodes with their dates, and the reader's own reminders in words.
+
+Which of them stand on which page is in `today`, `timeline` and `history`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from patients.care import Care
+from patients.models import Episode, StepResponse
+from procedures.conditions import holds
+from reminders.emails import Unwritable, Writer
+from reminders.models import Reminder
+from reminders.planner import PORTAL_ONLY
+from reminders.querysets import ReminderQuerySet
+
+# Left out of the mail, and still of use on a page.
+SHOWN_THOUGH_SKIPPED = frozenset({"already_done", "switched_off", PORTAL_ONLY})
+_NEVER_SHOWN = frozenset({Reminder.State.CANCELLED})
+
+
+class Answer(NamedTuple):
+    """What was answered to one occurrence of a step, and when (UTC)."""
+
+    answer: str
+    answered_at: datetime
+
+
+AnswerKey = tuple[UUID, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One reminder as templates/components/step_item.html shows it."""
+
+    title: str
+    category: str
+    category_label: str
+    when: str
+    todo: str
+    body_html: SafeString | str
+    why_url: str
+    answer_url: str
+    answer: str
+    element_id: str
+
+
+def episodes_of(care: Care) -> list[Episode]:
+    """Every episode of the chosen patient with its dates, the newest first. Six queries, none for a row more."""
+    rows = list(Episode.objects.own(care.reader).filter(patient=care.patient).with_dates())
+    for row in rows:
+        if care.patient is not None:
+            row.patient = care.patient
+    return rows
+
+
+def own_rows(care: Care, episodes: Iterable[Episode]) -> ReminderQuerySet:
+    """The reader's reminders of these episodes, ready for `attach`."""
+    return Reminder.objects.own(care.reader).filter(episode__in=[row.pk for row in episodes])
+
+
+def attach(care: Care, episodes: Iterable[Episode], rows: Iterable[Reminder]) -> list[Reminder]:
+    """Give the rows the episodes and the reader that are at hand, so that neither is fetched again."""
+    by_id = {episode.pk: episode for episode in episodes}
+    attached = list(rows)
+    for row in attached:
+        row.episode = by_id[row.episode_id]
+        row.recipient = care.reader
+        if row.appointment is not None:
+            row.appointment.episode = row.episode
+    return attached
+
+
+def is_shown(row: Reminder, care: Care) -> bool:
+    """Whether a page tells the reader to do this: not what was taken out, nor what does not apply any more."""
+    if row.state in _NEVER_SHOWN:
+        return False
+    if row.state == Reminder.State.SKIPPED and row.reason not in SHOWN_THOUGH_SKIPPED:
+        return False
+    return row.step is None or holds(row.step.condition, row.episode.patient.attributes(_on(row, care)))
+
+
+def _on(row: Reminder, care: Care) -> date:
+    """The day at which the patient's age counts; the same as in the planner."""
+    return row.episode.surgery_on or care.now.astimezone(row.episode.patient.clinic.zone).date()
+
+
+def answers_of(episodes: Collection[Episode]) -> dict[AnswerKey, Answer]:
+    """The answers to the steps of these episodes; done counts before a question. One query."""
+    rows = StepResponse.objects.filter(episode__in=[row.pk for row in episodes])
+    found: dict[AnswerKey, Answer] = {}
+    values = rows.values_list("episode_id", "step__key", "occurrence", "answer", "answered_at")
+    for episode_id, key, occurrence, answer, at in values:
+        known = found.get((episode_id, key, occurrence))
+        if known is None or answer == StepResponse.Answer.DONE:
+            found[episode_id, key, occurrence] = Answer(answer, at)
+    return found
+
+
+def answer_to(row: Reminder, answers: dict[AnswerKey, Answer]) -> str:
+    """What was answered to this row, if anything."""
+    found = answers.get((row.episode_id, row.step_key, row.occurrence))
+    return found.answer if found else ""
+
+
+def can_be_answered(row: Reminder) -> bool:
+    """Whether there is something to do, and so to be done.
+
+    A visit is no such thing: it is kept by coming, and all reminders of all visits of a kind share
+    one answer.
+    """
+    return row.step is not None and row.appointment_id is None
+
+
+def card(row: Reminder, writer: Writer, answer: str = "", when: str = "") -> Card:
+    """One reminder in its reader's words; where they cannot be made, whom to ask."""
+    try:
+        item = writer.item(row)
+        title, todo, body = item.title, item.todo, item.body_html
+    except Unwritable:
+        title, todo, body = str(row.get_category_display()), _call_us(), SafeString("")
+    return Card(
+        title=title,
+        category=row.category,
+        category_label=str(row.get_category_display()),
+        when=when,
+        todo=todo,
+        body_html=body,
+        why_url=reverse("reminders:why", args=[row.pk]),
+        answer_url=reverse("reminders:answer", args=[row.pk]) if can_be_answered(row) else "",
+        answer=answer,
+        element_id=f"step-{row.pk}",
+    )
+
+
+def title(row: Reminder, writer: Writer) -> str:
+    """The title of a reminder; where it has none, its category."""
+    try:
+        return writer.title(row)
+    except Unwritable:
+        return str(row.get_category_display())
+
+
+def _call_us() -> str:
+    return _("Please call the clinic about this step.")
+
+
+def day_in_words(day: date, today: date) -> str:
+    """A day as people say it: today, tomorrow, or Monday 4 May."""
+    distance = (day - today).days
+    if distance == 0:
+        return _("Today")
+    if distance == 1:
+        return _("Tomorrow")
+    if distance == -1:
+        return _("Yesterday")
+    return date_format(day, "D j M" if day.year == today.year else "D j M Y")

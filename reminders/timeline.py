@@ -1,0 +1,279 @@
+"""The page “My plan”: the months as phases, each with its steps, visits and X-rays, past, now and next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import groupby
+
+from django.urls import reverse
+from django.utils.formats import date_format, time_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from patients.care import Care
+from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, StepResponse
+from procedures.conditions import holds
+from procedures.models import Category
+from procedures.wording import NoWords, words_of
+from reminders.emails import Writer
+from reminders.models import Reminder
+from reminders.reading import (
+    AnswerKey,
+    Answer,
+    answer_to,
+    answers_of,
+    attach,
+    is_shown,
+    own_rows,
+    title,
+)
+from reminders.reasons import SILENT, reason
+
+# Days from surgery at which a phase ends, and its name.
+AFTER: tuple[tuple[int, str | Promise], ...] = (
+    (42, gettext_lazy("Weeks 1 to 6")),
+    (84, gettext_lazy("Weeks 7 to 12")),
+    (183, gettext_lazy("Months 4 to 6")),
+    (365, gettext_lazy("Months 7 to 12")),
+    (730, gettext_lazy("The second year")),
+)
+LATER = gettext_lazy("Later")
+BEFORE = gettext_lazy("Before surgery")
+IN_HOSPITAL = gettext_lazy("In hospital")
+WAITING = gettext_lazy("When the time is right")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stone of the path, as components/timeline.html shows it; `on` sorts and is not shown."""
+
+    on: date
+    category: str
+    category_label: str
+    title: str
+    when: str
+    state: str
+    detail: str = ""
+    url: str = ""
+
+
+@dataclass(slots=True)
+class Phase:
+    """A stretch of the months."""
+
+    title: str
+    note: str = ""
+    entries: list[Entry] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One time that surgery was moved. Local days."""
+
+    told_on: date
+    old: date
+    new: date
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the page shows."""
+
+    episode: Episode
+    phases: list[Phase]
+    moves: list[Move]
+
+
+def build(care: Care, episode: Episode) -> Plan:
+    """Lay out one episode as its reader sees it. A constant number of queries."""
+    own = own_rows(care, [episode]).with_words().order_by("local_date", "local_time", "id")
+    rows = attach(care, [episode], own)
+    entries = [
+        *_steps(care, [row for row in rows if _belongs(row, care)]),
+        *_visits(care, episode),
+        *_windows(care, episode),
+        *_surgery(care, episode),
+    ]
+    phases = _phases(episode, sorted(entries, key=lambda entry: entry.on))
+    waiting = list(_waiting(care, episode))
+    if waiting:
+        note = _("These have no date yet. They come when your surgeon or physiotherapist says so.")
+        phases.append(Phase(str(WAITING), note, waiting))
+    return Plan(episode, phases, _moves(rows))
+
+
+def _belongs(row: Reminder, care: Care) -> bool:
+    """Whether a row is a stone of its own: visits and X-ray windows have theirs already."""
+    if row.step is None or row.appointment_id or row.step.window_days is not None:
+        return False
+    if row.state == Reminder.State.CANCELLED and row.reason in SILENT:
+        return False
+    return holds(row.step.condition, row.episode.patient.attributes(_on(row.episode, care)))
+
+
+def _on(episode: Episode, care: Care) -> date:
+    return episode.surgery_on or care.today
+
+
+def _steps(care: Care, rows: Iterable[Reminder]) -> Iterator[Entry]:
+    """One entry for each step and phase: what comes every day is one stone and not forty."""
+    answers, writer = answers_of([*{row.episode_id: row.episode for row in rows}.values()]), Writer()
+    groups: dict[tuple[str, str], list[Reminder]] = defaultdict(list)
+    for row in rows:
+        groups[row.step_key, _phase_of(row.episode, row.local_date)].append(row)
+    for together in groups.values():
+        yield _entry(care, together, answers, writer)
+
+
+def _entry(
+    care: Care, rows: list[Reminder], answers: dict[AnswerKey, Answer], writer: Writer
+) -> Entry:
+    shown = next((row for row in rows if row.local_date >= care.today), rows[-1])
+    first, last = rows[0].local_date, rows[-1].local_date
+    is_done = all(answer_to(row, answers) == StepResponse.Answer.DONE for row in rows)
+    left_out = shown.state == Reminder.State.CANCELLED or not is_shown(shown, care)
+    return Entry(
+        on=first,
+        category=shown.category,
+        category_label=str(shown.get_category_display()),
+        title=title(shown, writer),
+        when=_when(first, last, len(rows)),
+        state="done" if is_done else _state(care.today, first, last),
+        detail=reason(shown.reason) if left_out else "",
+        url=reverse("reminders:why", args=[shown.pk]),
+    )
+
+
+def _when(first: date, last: date, times: int) -> str:
+    if times == 1:
+        return _day(first)
+    values = {"first": _day(first), "last": _day(last), "times": times}
+    return _("%(first)s to %(last)s, %(times)d times") % values
+
+
+def _state(today: date, first: date, last: date) -> str:
+    if last < today:
+        return "past"
+    return "now" if first <= today else "next"
+
+
+def _day(day: date) -> str:
+    return date_format(day, "D j M Y")
+
+
+def _visits(care: Care, episode: Episode) -> Iterator[Entry]:
+    for row in episode.appointments.all():
+        if row.status == Appointment.Status.CANCELLED:
+            continue
+        is_done = row.status == Appointment.Status.FULFILLED
+        yield Entry(
+            on=row.local_date,
+            category=Category.XRAY if row.kind == AppointmentKind.XRAY else Category.APPOINTMENT,
+            category_label=str(Category.APPOINTMENT.label),
+            title=str(row.get_kind_display()),
+            when=f"{_day(row.local_date)}, {time_format(row.local_time, 'H:i')}",
+            state="done" if is_done else _state(care.today, row.local_date, row.local_date),
+            detail=row.location.name if row.location else "",
+            url=reverse("patients:appointments"),
+        )
+
+
+def _windows(care: Care, episode: Episode) -> Iterator[Entry]:
+    """X-rays that nobody has booked yet; once booked, the visit stands in their place."""
+    for row in episode.imaging_requests.all():
+        if row.status != ImagingRequest.Status.DUE:
+            continue
+        values = {"first": _day(row.window_from), "last": _day(row.window_until)}
+        yield Entry(
+            on=row.window_from,
+            category=Category.XRAY,
+            category_label=str(Category.XRAY.label),
+            title=str(AppointmentKind.XRAY.label),
+            when=_("Between %(first)s and %(last)s") % values,
+            state=_state(care.today, row.window_from, row.window_until),
+            detail=_("The clinic books it with you."),
+        )
+
+
+def _surgery(care: Care, episode: Episode) -> Iterator[Entry]:
+    on = episode.surgery_on
+    if on is not None:
+        yield Entry(
+            on=on,
+            category=Category.APPOINTMENT,
+            category_label=episode.procedure.name,
+            title=_("Your surgery") if care.is_own else _("The day of surgery"),
+            when=_day(on),
+            state="done" if on < care.today else _state(care.today, on, on),
+            detail=str(episode.get_side_display()),
+        )
+
+
+def _waiting(care: Care, episode: Episode) -> Iterator[Entry]:
+    """What hangs on the word of a clinician, who has not given it yet."""
+    anchors, attributes = episode.anchors, episode.patient.attributes(_on(episode, care))
+    steps = episode.version.steps.filter(anchor__startswith="milestone:").with_texts()
+    for step in steps:
+        if step.anchor in anchors or not holds(step.condition, attributes):
+            continue
+        try:
+            words = words_of(step, care.reader.language)
+        except NoWords:
+            continue
+        yield Entry(
+            on=date.max,
+            category=step.category,
+            category_label=str(step.get_category_display()),
+            # A title that needs a value is for the day that the value is known.
+            title=words.title if "{" not in words.title else str(step.get_category_display()),
+            when=_("No date yet"),
+            state="waiting",
+        )
+
+
+def _phase_of(episode: Episode, day: date) -> str:
+    surgery_on = episode.surgery_on
+    anchors = episode.anchors
+    if surgery_on is None:
+        return str(BEFORE)
+    if day < min(anchors.get("admission", surgery_on), surgery_on):
+        return str(BEFORE)
+    if day <= surgery_on or day < anchors.get("discharge", surgery_on):
+        return str(IN_HOSPITAL)
+    distance = (day - surgery_on).days
+    return str(next((name for end, name in AFTER if distance < end), LATER))
+
+
+def _phases(episode: Episode, entries: Iterable[Entry]) -> list[Phase]:
+    grouped = groupby(entries, key=lambda entry: _phase_of(episode, entry.on))
+    return [Phase(name, _span(episode, name), list(rows)) for name, rows in grouped]
+
+
+def _span(episode: Episode, phase: str) -> str:
+    """From when to when a phase after surgery runs."""
+    surgery_on, begins = episode.surgery_on, 0
+    for ends, name in AFTER:
+        if surgery_on is not None and str(name) == phase:
+            first = surgery_on + timedelta(days=max(begins, 1))
+            last = surgery_on + timedelta(days=ends - 1)
+            return _("%(first)s to %(last)s") % {"first": _day(first), "last": _day(last)}
+        begins = ends
+    return ""
+
+
+def _moves(rows: Iterable[Reminder]) -> list[Move]:
+    """The times that surgery was moved, the latest first."""
+    found = [
+        Move(
+            row.local_date,
+            date.fromisoformat(row.context["old"]),
+            date.fromisoformat(row.context["new"]),
+        )
+        for row in rows
+        if row.kind == Reminder.Kind.SURGERY_MOVED and {"old", "new"} <= row.context.keys()
+    ]
+    return found[::-1]

@@ -1,0 +1,146 @@
+"""The page “Today”: what to do, what is still open, what comes next and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from patients.care import Care
+from patients.models import Appointment, Episode, ImagingRequest, StepResponse
+from reminders.emails import Writer
+from reminders.models import Reminder
+from reminders.planner import PORTAL_ONLY
+from reminders.reading import (
+    Card,
+    answer_to,
+    answers_of,
+    attach,
+    card,
+    day_in_words,
+    episodes_of,
+    is_shown,
+    own_rows,
+)
+
+# What was planned too late to be mailed stays on the page this long.
+PORTAL_ONLY_STAYS = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """Days to or since the day of surgery, in the parts that components/countdown.html shows."""
+
+    number: int
+    label: str
+    date: str
+
+
+@dataclass(slots=True)
+class Today:
+    """What the page shows. Without an open episode, `episode` is None and most of it empty."""
+
+    care: Care
+    episode: Episode | None = None
+    latest: Episode | None = None
+    countdown: Countdown | None = None
+    due: list[Card] = field(default_factory=list)
+    still_open: list[Card] = field(default_factory=list)
+    following: Card | None = None
+    appointment: Appointment | None = None
+    window: ImagingRequest | None = None
+
+
+def build(care: Care) -> Today:
+    """Gather the page of one reader. A constant number of queries."""
+    episodes = episodes_of(care)
+    going = [episode for episode in episodes if episode.is_open]
+    page = Today(care, going[0] if going else None, episodes[0] if episodes else None)
+    if not going:
+        return page
+    _add_steps(page, going)
+    page.appointment = _next_appointment(care, going)
+    if care.has_full_view:
+        page.countdown = countdown(care, page.episode)
+        page.window = _next_window(care, going)
+    return page
+
+
+def _add_steps(page: Today, episodes: list[Episode]) -> None:
+    care = page.care
+    rows = [row for row in _rows(care, episodes) if is_shown(row, care)]
+    answers, writer = answers_of(episodes), Writer()
+    for row in _latest_of_each(row for row in rows if row.local_date <= care.today):
+        answer = answer_to(row, answers)
+        is_today = row.local_date == care.today
+        if not is_today and answer == StepResponse.Answer.DONE:
+            continue
+        shown = card(row, writer, answer, day_in_words(row.local_date, care.today))
+        (page.due if is_today else page.still_open).append(shown)
+    ahead = [row for row in rows if row.local_date > care.today]
+    if ahead:
+        page.following = card(ahead[0], writer, "", day_in_words(ahead[0].local_date, care.today))
+
+
+def _rows(care: Care, episodes: list[Episode]) -> list[Reminder]:
+    """What is for today, what still holds of the days before, and the first one that comes after."""
+    own = own_rows(care, episodes)
+    ahead = own.open().filter(local_date__gt=care.today).order_by("due_at", "id")
+    wanted = own.filter(
+        Q(local_date=care.today)
+        | Q(local_date__lt=care.today, valid_until__gt=care.now)
+        | Q(reason=PORTAL_ONLY, created_at__gt=care.now - PORTAL_ONLY_STAYS)
+        | Q(id=ahead.values("id")[:1])
+    )
+    return attach(care, episodes, wanted.with_words().order_by("local_date", "local_time", "id"))
+
+
+def _latest_of_each(rows: Iterable[Reminder]) -> list[Reminder]:
+    """Of a step that comes again and again, the last time only: nobody does last week's exercises."""
+    latest: dict[tuple[object, ...], Reminder] = {}
+    for row in rows:
+        key = (row.episode_id, row.step_key or row.pk, row.appointment_id)
+        latest.pop(key, None)
+        latest[key] = row
+    return list(latest.values())
+
+
+def countdown(care: Care, episode: Episode | None) -> Countdown | None:
+    """Days to or since surgery, counted by the reader's own calendar."""
+    surgery_on = episode.surgery_on if episode else None
+    if surgery_on is None:
+        return None
+    days = (surgery_on - care.today).days
+    if days == 0:
+        label = _("days: your surgery is today") if care.is_own else _("days: surgery is today")
+    elif days > 0:
+        label = ngettext("day until surgery", "days until surgery", days)
+    else:
+        label = ngettext("day since surgery", "days since surgery", -days)
+    return Countdown(abs(days), label, date_format(surgery_on, "l j F Y"))
+
+
+def _next_appointment(care: Care, episodes: list[Episode]) -> Appointment | None:
+    booked = [
+        row
+        for episode in episodes
+        for row in episode.appointments.all()
+        if row.status == Appointment.Status.BOOKED and row.starts_at >= care.now
+    ]
+    return min(booked, key=lambda row: row.starts_at, default=None)
+
+
+def _next_window(care: Care, episodes: list[Episode]) -> ImagingRequest | None:
+    """The next X-ray that nobody has booked yet."""
+    due = [
+        row
+        for episode in episodes
+        for row in episode.imaging_requests.all()
+        if row.status == ImagingRequest.Status.DUE and row.window_until >= care.today
+    ]
+    return min(due, key=lambda row: row.window_from, default=None)
