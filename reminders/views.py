@@ -26,7 +26,7 @@ from portal.views import MAIL_POLICY, mail_page
 from procedures.models import Category
 from reminders import actions, history, timeline, unsubscribe as links
 from reminders.emails import Writer
-from reminders.forms import ReminderSettingsForm
+from reminders.reader_forms import ReminderSettingsForm
 from reminders.models import Message, Preference, Reminder
 from reminders.reading import answers_of, answer_to, can_be_answered, card, day_in_words, episodes_of
 from reminders.today import build as build_today
