@@ -1,0 +1,21 @@
+"""Records of people and their care, one module for each kind.
+
+Who may see a row is in `querysets`; what changes a row is in `actions`. Plans and mails are in `reminders`.
+"""
+
+from patients.models.episodes import AnchorDate, Episode, PlanRequest, StepResponse
+from patients.models.people import ADULT_AT, Patient, RelatedPerson
+from patients.models.visits import Appointment, AppointmentKind, ImagingRequest
+
+__all__ = [
+    "ADULT_AT",
+    "AnchorDate",
+    "Appointment",
+    "AppointmentKind",
+    "Episode",
+    "ImagingRequest",
+    "Patient",
+    "PlanRequest",
+    "RelatedPerson",
+    "StepResponse",
+]
