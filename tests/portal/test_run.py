@@ -97,15 +97,28 @@ class Clinic:
 
 
 @pytest.fixture
-def clinic(tmp_path, db):
-    """A clinic on the kind of database that this run of the tests is about."""
-    made = Clinic(tmp_path)
-    if connection.vendor == "postgresql":
-        made.more["DATABASE_URL"] = new_postgres_database()
-    yield made
-    for process in made.processes:
-        end(process, 30)
-    assert made.living() == {}
+def new_clinic(tmp_path, db):
+    """Make clinics on the kind of database that this run of the tests is about."""
+    made: list[Clinic] = []
+
+    def make(**more):
+        clinic = Clinic(tmp_path / f"clinic-{len(made)}", more=more)
+        clinic.folder.mkdir()
+        if connection.vendor == "postgresql":
+            clinic.more["DATABASE_URL"] = new_postgres_database()
+        made.append(clinic)
+        return clinic
+
+    yield make
+    for clinic in made:
+        for process in clinic.processes:
+            end(process, 30)
+    assert [clinic.living() for clinic in made] == [{}] * len(made)
+
+
+@pytest.fixture
+def clinic(new_clinic):
+    return new_clinic()
 
 
 def new_postgres_database():
@@ -157,22 +170,16 @@ def test_ctrl_c_ends_everything_and_the_next_start_keeps_the_data(clinic):
 
 
 @pytest.mark.fault
-def test_two_clinics_run_side_by_side_and_a_third_on_the_same_folder_does_not(clinic, tmp_path):
-    other = Clinic(tmp_path / "other", more={key: clinic.more[key] for key in clinic.more})
-    other.folder.mkdir()
-    if connection.vendor == "postgresql":
-        other.more["DATABASE_URL"] = new_postgres_database()
-    processes = [clinic.start(), other.start()]
-    third = Clinic(tmp_path / "third", more={"VAR_DIR": str(clinic.folder / "var")})
-    third.folder.mkdir()
+def test_two_clinics_run_side_by_side_and_a_third_on_the_same_folder_does_not(new_clinic):
+    one, other = new_clinic(), new_clinic()
+    third = new_clinic(VAR_DIR=str(one.folder / "var"))
 
-    assert [answers(each.port) for each in (clinic, other)] == [200, 200]
+    one.start()
+    other.start()
+
+    assert [answers(each.port) for each in (one, other)] == [200, 200]
     assert third.run().wait(60) == 1
     assert "Stepwise already runs on the folder" in third.output
-
-    for process in processes:
-        end(process, 30)
-    assert (clinic.living(), other.living()) == ({}, {})
 
 
 @pytest.mark.fault
@@ -190,7 +197,7 @@ def test_killing_the_command_hard_ends_what_it_started(clinic):
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("part", [" worker ", " beat ", "redis-server"])
+@pytest.mark.parametrize("part", [" worker ", "redis-server"])
 def test_one_part_that_dies_brings_the_rest_down_with_its_name(clinic, part):
     process = clinic.start()
     pid = min(int(pid) for pid, line in clinic.living().items() if part in line)

@@ -17,7 +17,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command, get_commands
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import connections
 
 from portal import preflight
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the clinic until a signal comes. Raises CommandError with one sentence."""
+        """Run the clinic until a signal comes. Exits with 1, and one sentence, if it cannot."""
         group = ProcessGroup()
         # What is written here is about patients: nobody else on this machine reads it.
         os.umask(0o077)
@@ -53,8 +53,10 @@ class Command(BaseCommand):
                         self.start(group)
                         group.watch()
                         self.say("\nStopping ...")
-        except (preflight.NotReadyError, MemberDiedError, TimeoutError) as error:
-            raise CommandError(f"Stepwise has stopped: {error}") from None
+        except preflight.NotReadyError as error:
+            sys.exit(f"Stepwise cannot start: {error}")
+        except (MemberDiedError, TimeoutError) as error:
+            sys.exit(f"Stepwise has stopped: {error}")
         except KeyboardInterrupt:
             self.say("\nStopped.")
 
@@ -188,6 +190,8 @@ def redis_command() -> list[str]:
     return [
         *(str(preflight.redis_program()), "--port", "0"),
         *("--unixsocket", str(socket), "--unixsocketperm", "700"),
+        # Its title would overwrite the environment by which a test finds its own processes.
+        *("--set-proc-title", "no"),
         *("--dir", str(socket.parent), "--save", "", "--appendonly", "no"),
         *("--loglevel", "warning", "--logfile", str(socket.with_name("redis.log"))),
     ]
