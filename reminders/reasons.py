@@ -1,4 +1,8 @@
-"""Why a reminder is there, went, waits or stayed, in words for its reader. Staff see the codes beside them."""
+"""Why a reminder is there, went, waits or stayed: in words for its reader, and in words for staff.
+
+The one place that puts the codes of gates, planner, pacing and bounces into words. A test walks
+every code that can be written and fails on one that has no words here.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,88 @@ REASONS: Mapping[str, str | Promise] = {
     "mail_server": gettext_lazy("The mail server at your address was busy; we try again."),
     "server_busy": gettext_lazy("The mail server at your address was busy; we try again."),
     "lease_ran_out": gettext_lazy("Sending was interrupted; we try again."),
+    "channel_stopped": gettext_lazy("We could not send any mail just then; we try again."),
+    "domain_slowed": gettext_lazy(
+        "The mail server at your address asked us to wait; we try again."
+    ),
+    "paced": gettext_lazy("Many mails were on their way; it goes as soon as it is its turn."),
+    "bounced": gettext_lazy("It was sent, but could not be delivered to your address."),
+    "delayed": gettext_lazy("It was sent; the mail server at your address is slow to deliver it."),
+    "complained": gettext_lazy("You told your mail provider that it was not wanted."),
+    "already_sent": gettext_lazy("It was sent before."),
     "all_gates": gettext_lazy("Nothing spoke against it."),
+}
+
+# The same codes for staff: what the machine found, and where a person is needed, what to do.
+STAFF: Mapping[str, str | Promise] = {
+    "patient_deceased": gettext_lazy("The patient has died: everything planned was stopped."),
+    "no_contact": gettext_lazy("The record is marked “no contact”: no mail of any kind is sent."),
+    "episode_closed": gettext_lazy("The episode is finished or cancelled."),
+    "account_closed": gettext_lazy("The recipient’s account is deactivated."),
+    "access_ended": gettext_lazy("The carer’s access to this patient had ended or not begun."),
+    "appointment_off": gettext_lazy("The appointment is not booked any more."),
+    "not_for_this_patient": gettext_lazy(
+        "The step’s condition does not hold for this patient any more."
+    ),
+    "already_done": gettext_lazy("It was marked as done before it was due."),
+    "switched_off": gettext_lazy(
+        "The recipient has switched this category off, and the step is not essential."
+    ),
+    "address_suppressed": gettext_lazy(
+        "Mail to this address bounced before. Ask for another address."
+    ),
+    "too_old": gettext_lazy(
+        "It could not be sent while it was still valid. Check whether the patient needs a call."
+    ),
+    "too_late": gettext_lazy(
+        "Its moment was past when the plan was made, and the step is left out when late."
+    ),
+    "late_repeat": gettext_lazy(
+        "A later occurrence of the same step was due already; only that one is sent late."
+    ),
+    "portal_only": gettext_lazy(
+        "Its moment was past when the plan was made; it is shown in the web login only."
+    ),
+    "sending_window": gettext_lazy("Outside the sending window, by the recipient’s clock."),
+    "daily_cap": gettext_lazy("The recipient had as many mails that day as the clinic allows."),
+    "dropped_from_plan": gettext_lazy(
+        "A change of dates, steps or people took it out of the plan."
+    ),
+    "overtaken": gettext_lazy("A newer notice replaced it before it was sent."),
+    "stopped_by_staff": gettext_lazy("A member of staff took it out of the plan for good."),
+    "text_incomplete": gettext_lazy(
+        "A text or a value is missing. Fill it in, then send it by hand or call."
+    ),
+    "fault": gettext_lazy("It could not be put into words because of a fault. Tell the operator."),
+    "refused": gettext_lazy(
+        "The mail server refused this mail for good. Reach the patient another way."
+    ),
+    "no_such_address": gettext_lazy(
+        "The address does not exist; nothing more is sent there. Ask for another address."
+    ),
+    "mail_server": gettext_lazy("The mail server did not take it just then; it is tried again."),
+    "server_busy": gettext_lazy("The mail server did not take it just then; it is tried again."),
+    "lease_ran_out": gettext_lazy(
+        "The worker that held it stopped; it is tried again with the same Message-ID."
+    ),
+    "channel_stopped": gettext_lazy(
+        "The mail server refuses our login or TLS: no mail leaves. Tell the operator."
+    ),
+    "domain_slowed": gettext_lazy(
+        "The recipient’s mail servers asked for less mail; it waits for them."
+    ),
+    "paced": gettext_lazy("It waits its turn under the limit on mails a second."),
+    "bounced": gettext_lazy(
+        "It was sent and came back: the address does not take mail. Ask for another address."
+    ),
+    "delayed": gettext_lazy(
+        "It was sent; the recipient’s mail server reports a delay and is still trying."
+    ),
+    "complained": gettext_lazy(
+        "The recipient reported it as unwanted; this category is switched off for them."
+    ),
+    "already_sent": gettext_lazy("It has been sent, and is not sent again."),
+    "all_gates": gettext_lazy("No gate objected."),
 }
 
 # Not a reader's business: the plan was worked out anew, and another row took this one's place.
@@ -80,6 +165,12 @@ _ATTRIBUTES: Mapping[tuple[str, Any], str | Promise] = {
 def reason(code: str) -> str:
     """A reason or a gate in words; for one that has none, a sentence that is true of all."""
     return str(REASONS.get(code, _("The clinic can tell you more.")))
+
+
+def for_staff(code: str, value: str = "") -> str:
+    """A reason or a gate in words for staff, with the value that decided where there is one."""
+    words = str(STAFF.get(code, code))
+    return f"{words} ({value})" if value else words
 
 
 def event(anchor: str) -> str:
