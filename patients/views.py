@@ -39,11 +39,17 @@ def appointments(request: HttpRequest) -> HttpResponse:
 @require_safe
 def appointment_calendar(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One visit as a calendar file."""
-    rows = Appointment.objects.own(request.user).select_related("location", "episode__patient__clinic")
+    rows = Appointment.objects.own(request.user).select_related(
+        "location", "episode__patient__clinic"
+    )
     appointment = get_object_or_404(rows, pk=pk)
     patient = appointment.episode.patient
     audit.note_read(
-        request, "appointment.calendar", obj=appointment, clinic=patient.clinic, patient_id=patient.id
+        request,
+        "appointment.calendar",
+        obj=appointment,
+        clinic=patient.clinic,
+        patient_id=patient.id,
     )
     return HttpResponse(
         calendar_file(appointment),

@@ -52,5 +52,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     values["navigation"] = [place for place in MAIN if may_see_plan or place is not PLAN]
     values["navigation_more"] = list(MORE)
     if care and care.patient:
-        values |= {"patient": care.patient, "patients": care.patients, "clinic": care.patient.clinic}
+        values |= {
+            "patient": care.patient,
+            "patients": care.patients,
+            "clinic": care.patient.clinic,
+        }
     return values

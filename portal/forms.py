@@ -16,7 +16,9 @@ class PasswordForm(forms.Form):
 
     password = forms.CharField(
         label=_("Choose a password"),
-        help_text=_("At least 12 characters. Three or four words that mean something to you are good."),
+        help_text=_(
+            "At least 12 characters. Three or four words that mean something to you are good."
+        ),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )

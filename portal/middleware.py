@@ -138,7 +138,9 @@ class SecondFactor:
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
     ) -> HttpResponse | None:
         """Turn away staff whose session was opened without a second factor."""
-        if not (settings.STAFF_SECOND_FACTOR and request.user.is_authenticated and request.user.is_staff):
+        if not (
+            settings.STAFF_SECOND_FACTOR and request.user.is_authenticated and request.user.is_staff
+        ):
             return None
         if _is_open_without_second_factor(request) or _used_second_factor(request):
             return None
@@ -148,7 +150,9 @@ class SecondFactor:
             logout(request)
             messages.info(request, _("Please sign in again, with your second factor."))
             return redirect_to_login(path)
-        messages.warning(request, _("Set up a second factor first: staff see no records without one."))
+        messages.warning(
+            request, _("Set up a second factor first: staff see no records without one.")
+        )
         return redirect("mfa_activate_totp")
 
 

@@ -16,7 +16,9 @@ portal_patterns = (
         path("outbox/<uuid:pk>/", views.outbox_mail, name="outbox_mail"),
         path("outbox/<uuid:pk>/part/<int:number>/", views.outbox_part, name="outbox_part"),
         path("health/live", views.health_live, name="health_live"),
-        path("health/ready", views.health_ready, {"further": (oldest_overdue,)}, name="health_ready"),
+        path(
+            "health/ready", views.health_ready, {"further": (oldest_overdue,)}, name="health_ready"
+        ),
     ],
     "portal",
 )

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal import actions, clock, demo, health
 from portal.forms import AskInvitationForm, PasswordForm
-from portal.models import Invitation, OutboxMail, Role
+from portal.models import Clinic, Invitation, OutboxMail, Role
 from portal.outbox import open_mail
 
 MAILS_A_PAGE = 30
@@ -48,8 +48,15 @@ OPEN_LINKS_OUTSIDE = '<base target="_top">'
 def home(request: HttpRequest) -> HttpResponse:
     """The front door; who is signed in already goes straight to where they work."""
     if not request.user.is_authenticated:
-        return render(request, "portal/home.html", {"demo_logins": _demo_logins()})
+        context = {"demo_logins": _demo_logins(), "clinic": _only_clinic()}
+        return render(request, "portal/home.html", context)
     return redirect("admin:index" if request.user.is_staff else "reminders:today")
+
+
+def _only_clinic() -> Clinic | None:
+    """Whom a stranger may be told to call: the clinic, where there is only one."""
+    first_two = Clinic.objects.all()[:2]
+    return first_two[0] if len(first_two) == 1 else None
 
 
 def _demo_logins() -> list[dict[str, str]]:

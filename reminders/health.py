@@ -24,4 +24,6 @@ def oldest_overdue() -> Finding:
     except DatabaseError:
         return Finding("oldest_overdue", False, "unknown")
     waited = now - due_at if due_at else timedelta()
-    return Finding("oldest_overdue", is_stopped or waited <= OLDEST_OVERDUE, int(waited.total_seconds()))
+    return Finding(
+        "oldest_overdue", is_stopped or waited <= OLDEST_OVERDUE, int(waited.total_seconds())
+    )

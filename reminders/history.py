@@ -47,7 +47,9 @@ def coming(care: Care, episodes: Iterable[Episode], writer: Writer) -> list[Line
     """What will be sent next, each step once."""
     own = own_rows(care, episodes).open().filter(valid_until__gt=care.now)
     rows = own.with_words().order_by("due_at", "id")[: NEXT_SHOWN * 5]
-    first_of_each = {row.step_key or str(row.pk): row for row in reversed(attach(care, episodes, rows))}
+    first_of_each = {
+        row.step_key or str(row.pk): row for row in reversed(attach(care, episodes, rows))
+    }
     soonest = sorted(first_of_each.values(), key=lambda row: (row.due_at, row.pk))
     return [_line(row, care.today, writer) for row in soonest[:NEXT_SHOWN]]
 
@@ -90,7 +92,9 @@ def why(row: Reminder, care: Care) -> Why:
 def _origin(row: Reminder) -> list[str]:
     if row.step is None:
         return [_("The clinic changed something in your plan, and tells you so.")]
-    sentences = [_("It is a step of the plan for %(procedure)s.") % {"procedure": row.episode.procedure}]
+    sentences = [
+        _("It is a step of the plan for %(procedure)s.") % {"procedure": row.episode.procedure}
+    ]
     sentences.append(_("It comes: %(rule)s.") % {"rule": _lower_first(rule(row.step))})
     again = repetition(row.step)
     for_whom = audience(row.step)

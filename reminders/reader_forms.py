@@ -13,13 +13,26 @@ from portal.models import Language, User
 from procedures.models import Category
 
 # Names of the IANA database that are places; the others are old spellings and abbreviations.
-_PLACES = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+_PLACES = (
+    "Africa/",
+    "America/",
+    "Antarctica/",
+    "Asia/",
+    "Atlantic/",
+    "Australia/",
+    "Europe/",
+    "Indian/",
+    "Pacific/",
+)
 
 
 def time_zones() -> list[tuple[str, Any]]:
     """The zones to choose from, and first of all the clinic's own."""
     places = sorted(name for name in zoneinfo.available_timezones() if name.startswith(_PLACES))
-    return [("", _("The same as the clinic's")), *((name, name.replace("_", " ")) for name in places)]
+    return [
+        ("", _("The same as the clinic's")),
+        *((name, name.replace("_", " ")) for name in places),
+    ]
 
 
 class ReminderSettingsForm(forms.Form):
@@ -35,10 +48,14 @@ class ReminderSettingsForm(forms.Form):
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
         required=False,
-        help_text=_("Change it when you travel: mails then come at the right time of day where you are."),
+        help_text=_(
+            "Change it when you travel: mails then come at the right time of day where you are."
+        ),
     )
 
-    def __init__(self, *args: Any, reader: User, switched_off: Iterable[str] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, reader: User, switched_off: Iterable[str] = (), **kwargs: Any
+    ) -> None:
         off = set(switched_off)
         initial = {
             "wanted": [value for value in Category.values if value not in off],

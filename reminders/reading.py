@@ -87,7 +87,9 @@ def is_shown(row: Reminder, care: Care) -> bool:
         return False
     if row.state == Reminder.State.SKIPPED and row.reason not in SHOWN_THOUGH_SKIPPED:
         return False
-    return row.step is None or holds(row.step.condition, row.episode.patient.attributes(_on(row, care)))
+    return row.step is None or holds(
+        row.step.condition, row.episode.patient.attributes(_on(row, care))
+    )
 
 
 def _on(row: Reminder, care: Care) -> date:

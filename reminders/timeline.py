@@ -17,13 +17,13 @@ from django.utils.translation import gettext_lazy
 from patients.care import Care
 from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, StepResponse
 from procedures.conditions import holds
-from procedures.models import Category
+from procedures.models import Category, Step
 from procedures.wording import NoWords, words_of
 from reminders.emails import Writer
 from reminders.models import Reminder
 from reminders.reading import (
-    AnswerKey,
     Answer,
+    AnswerKey,
     answer_to,
     answers_of,
     attach,
@@ -31,7 +31,7 @@ from reminders.reading import (
     own_rows,
     title,
 )
-from reminders.reasons import SILENT, reason
+from reminders.reasons import SILENT, reason, rule
 
 # Days from surgery at which a phase ends, and its name.
 AFTER: tuple[tuple[int, str | Promise], ...] = (
@@ -44,6 +44,7 @@ AFTER: tuple[tuple[int, str | Promise], ...] = (
 LATER = gettext_lazy("Later")
 BEFORE = gettext_lazy("Before surgery")
 IN_HOSPITAL = gettext_lazy("In hospital")
+AT_HOME = gettext_lazy("After going home")
 WAITING = gettext_lazy("When the time is right")
 
 
@@ -99,10 +100,7 @@ def build(care: Care, episode: Episode) -> Plan:
         *_surgery(care, episode),
     ]
     phases = _phases(episode, sorted(entries, key=lambda entry: entry.on))
-    waiting = list(_waiting(care, episode))
-    if waiting:
-        note = _("These have no date yet. They come when your surgeon or physiotherapist says so.")
-        phases.append(Phase(str(WAITING), note, waiting))
+    _add_undated(phases, _undated(care, episode))
     return Plan(episode, phases, _moves(rows))
 
 
@@ -121,7 +119,10 @@ def _on(episode: Episode, care: Care) -> date:
 
 def _steps(care: Care, rows: Iterable[Reminder]) -> Iterator[Entry]:
     """One entry for each step and phase: what comes every day is one stone and not forty."""
-    answers, writer = answers_of([*{row.episode_id: row.episode for row in rows}.values()]), Writer()
+    answers, writer = (
+        answers_of([*{row.episode_id: row.episode for row in rows}.values()]),
+        Writer(),
+    )
     groups: dict[tuple[str, str], list[Reminder]] = defaultdict(list)
     for row in rows:
         groups[row.step_key, _phase_of(row.episode, row.local_date)].append(row)
@@ -213,26 +214,51 @@ def _surgery(care: Care, episode: Episode) -> Iterator[Entry]:
         )
 
 
-def _waiting(care: Care, episode: Episode) -> Iterator[Entry]:
-    """What hangs on the word of a clinician, who has not given it yet."""
+def _undated(care: Care, episode: Episode) -> Iterator[tuple[str, Entry]]:
+    """The steps that hang on an event without a date, each with that event; none once the episode is closed."""
+    if not episode.is_open:
+        return
     anchors, attributes = episode.anchors, episode.patient.attributes(_on(episode, care))
-    steps = episode.version.steps.filter(anchor__startswith="milestone:").with_texts()
+    steps = episode.version.steps.exclude(anchor__in=["appointment", *anchors]).with_texts()
     for step in steps:
-        if step.anchor in anchors or not holds(step.condition, attributes):
-            continue
-        try:
-            words = words_of(step, care.reader.language)
-        except NoWords:
-            continue
-        yield Entry(
-            on=date.max,
-            category=step.category,
-            category_label=str(step.get_category_display()),
-            # A title that needs a value is for the day that the value is known.
-            title=words.title if "{" not in words.title else str(step.get_category_display()),
-            when=_("No date yet"),
-            state="waiting",
-        )
+        if holds(step.condition, attributes):
+            yield step.anchor, _undated_entry(step, care.reader.language)
+
+
+def _undated_entry(step: Step, language: str) -> Entry:
+    is_milestone = step.anchor.startswith("milestone:")
+    category = str(step.get_category_display())
+    try:
+        title = words_of(step, language).title
+    except NoWords:
+        title = category
+    return Entry(
+        on=date.max,
+        category=step.category,
+        category_label=category,
+        # A title that needs a value is for the day that the value is known.
+        title=category if "{" in title else title,
+        when=_("No date yet") if is_milestone else _sentence(rule(step)),
+        state="waiting" if is_milestone else "next",
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _add_undated(phases: list[Phase], undated: Iterable[tuple[str, Entry]]) -> None:
+    """What has no date yet: what counts from going home after the hospital, a clinician's word at the end."""
+    at_home, waiting = Phase(str(AT_HOME)), Phase(str(WAITING))
+    at_home.note = _("These get their dates when the day of going home is known.")
+    waiting.note = _("These come when your surgeon or physiotherapist says so.")
+    for anchor, entry in undated:
+        (at_home if anchor == "discharge" else waiting).entries.append(entry)
+    if at_home.entries:
+        early = {str(BEFORE), str(IN_HOSPITAL)}
+        phases.insert(sum(phase.title in early for phase in phases), at_home)
+    if waiting.entries:
+        phases.append(waiting)
 
 
 def _phase_of(episode: Episode, day: date) -> str:

@@ -24,11 +24,19 @@ from portal import audit, clock
 from portal.models import User
 from portal.views import MAIL_POLICY, mail_page
 from procedures.models import Category
-from reminders import actions, history, timeline, unsubscribe as links
+from reminders import actions, history, timeline
+from reminders import unsubscribe as links
 from reminders.emails import Writer
-from reminders.reader_forms import ReminderSettingsForm
 from reminders.models import Message, Preference, Reminder
-from reminders.reading import answers_of, answer_to, can_be_answered, card, day_in_words, episodes_of
+from reminders.reader_forms import ReminderSettingsForm
+from reminders.reading import (
+    answer_to,
+    answers_of,
+    can_be_answered,
+    card,
+    day_in_words,
+    episodes_of,
+)
 from reminders.today import build as build_today
 
 MESSAGES_A_PAGE = 20
@@ -58,7 +66,9 @@ def plan(request: HttpRequest) -> HttpResponse:
     episodes = episodes_of(care)
     wanted = request.GET.get("episode", "")
     going = [row for row in episodes if row.is_open]
-    shown = next((row for row in episodes if str(row.pk) == wanted), next(iter(going or episodes), None))
+    shown = next(
+        (row for row in episodes if str(row.pk) == wanted), next(iter(going or episodes), None)
+    )
     context = {
         "care": care,
         "episodes": episodes,
@@ -171,7 +181,11 @@ def _undo(row: Reminder, care: Care) -> None:
         return
     for given in StepResponse.Answer:
         withdraw_answer(
-            episode=row.episode, step=row.step, occurrence=row.occurrence, answer=given, by=care.reader
+            episode=row.episode,
+            step=row.step,
+            occurrence=row.occurrence,
+            answer=given,
+            by=care.reader,
         )
 
 
@@ -179,7 +193,9 @@ def _undo(row: Reminder, care: Care) -> None:
 def reminder_settings(request: HttpRequest) -> HttpResponse:
     """Which mails, in which language, by which clock."""
     care = care_of(request, "settings.read")
-    off = Preference.objects.filter(user=care.reader, is_on=False).values_list("category", flat=True)
+    off = Preference.objects.filter(user=care.reader, is_on=False).values_list(
+        "category", flat=True
+    )
     form = ReminderSettingsForm(request.POST or None, reader=care.reader, switched_off=off)
     if form.is_valid():
         actions.save_settings(user=care.reader, by=care.reader, now=care.now, **form.cleaned_data)
