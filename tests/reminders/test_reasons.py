@@ -57,20 +57,19 @@ def _places(node: ast.AST) -> list[ast.expr]:
 
 def _constants(value: ast.expr, module: object) -> set[str]:
     parts = [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
-    found = set()
-    for part in parts:
-        if isinstance(part, ast.Name) and part.id.isupper():
-            part = ast.Constant(getattr(module, part.id))
-        if (
-            isinstance(part, ast.Attribute)
-            and part.attr.isupper()
-            and isinstance(part.value, ast.Name)
-        ):
-            owner = getattr(module, part.value.id, None)
-            part = ast.Constant(getattr(owner, part.attr, None))
-        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-            found.add(part.value)
-    return {code for code in found if CODE.fullmatch(code)}
+    found = [_meant(part, module) for part in parts]
+    return {code for code in found if isinstance(code, str) and CODE.fullmatch(code)}
+
+
+def _meant(part: ast.expr, module: object) -> object:
+    """A constant, or what the name of one stands for: `TOO_LATE`, or `pacing.PACED`."""
+    if isinstance(part, ast.Constant):
+        return part.value
+    if isinstance(part, ast.Name) and part.id.isupper():
+        return getattr(module, part.id)
+    if isinstance(part, ast.Attribute) and part.attr.isupper() and isinstance(part.value, ast.Name):
+        return getattr(getattr(module, part.value.id, None), part.attr, None)
+    return None
 
 
 def written() -> set[str]:
