@@ -1,0 +1,86 @@
+"""What staff fill in about the catalogue: settling a point, filling a slot, approving a version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from portal.models import Clinic
+from portal.staff_forms import StaffForm
+from procedures.models import Disagreement, DisagreementValue, Slot
+
+OWN = "own"
+
+
+class ClinicForm(StaffForm):
+    """A form about one of the person's clinics; with a single one there is nothing to choose."""
+
+    clinic = forms.ModelChoiceField(Clinic.objects.none(), label=_("Clinic"), empty_label=None)
+
+    def __init__(self, *args: Any, clinics: QuerySet[Clinic], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["clinic"]
+        field.queryset = clinics  # type: ignore[attr-defined]
+        if len(rows := list(clinics[:2])) == 1:
+            field.widget, field.initial = forms.HiddenInput(), rows[0].pk
+
+
+class ResolveForm(ClinicForm):
+    """One of the sources' values, or the clinic's own, with a reason."""
+
+    choice = forms.ChoiceField(label=_("What holds at this clinic"), widget=forms.RadioSelect)
+    own_value = forms.CharField(
+        label=_("Our own words"),
+        required=False,
+        max_length=300,
+        help_text=_("Only if you chose our own words. Patients may read them."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("It is kept with your name."),
+    )
+
+    def __init__(self, *args: Any, disagreement: Disagreement, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.by_key = {str(value.pk): value for value in disagreement.values.all()}
+        choices = [(key, _with_sources(value)) for key, value in self.by_key.items()]
+        self.fields["choice"].choices = [*choices, (OWN, _("Our own words"))]  # type: ignore[attr-defined]
+
+    @property
+    def value(self) -> DisagreementValue | None:
+        """The value that was chosen; None for the clinic's own words."""
+        return self.by_key.get(self.cleaned_data["choice"])
+
+    @property
+    def own_words(self) -> str:
+        """The clinic's own words, where they were chosen."""
+        return self.cleaned_data["own_value"] if self.cleaned_data["choice"] == OWN else ""
+
+
+def _with_sources(value: DisagreementValue) -> str:
+    return f"{value.statement} ({', '.join(source.key for source in value.sources.all())})"
+
+
+class SlotForm(ClinicForm):
+    """What a clinic puts into a slot."""
+
+    value = forms.CharField(label=_("Value"), max_length=500)
+
+    def __init__(self, *args: Any, slot: Slot, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["value"].help_text = slot.hint
+        if slot.kind in (Slot.Kind.WEEKS, Slot.Kind.DAYS):
+            self.fields["value"].label = slot.get_kind_display().capitalize()
+            self.fields["value"].widget.attrs["inputmode"] = "numeric"
+
+
+class ApproveForm(StaffForm):
+    """The day by which the version is to be read again."""
+
+    review_on = forms.DateField(
+        label=_("Read it again by"), required=False, help_text=_("Left empty: in one year.")
+    )
