@@ -16,8 +16,8 @@ def method_of(appointment: Appointment) -> str:
     return "CANCEL" if appointment.status == Appointment.Status.CANCELLED else "PUBLISH"
 
 
-def calendar_file(appointment: Appointment) -> str:
-    """The appointment as the text of an .ics file.
+def calendar_file(*appointments: Appointment) -> str:
+    """The appointments, all of one method, as the text of an .ics file.
 
     The entry says where and when but not what for: calendars are shared and shown on lock screens.
     UID stays for life and SEQUENCE rises with every change, so that a calendar replaces the old entry.
@@ -25,8 +25,9 @@ def calendar_file(appointment: Appointment) -> str:
     calendar = Calendar()
     calendar.add("prodid", "-//Stepwise//Stepwise//EN")
     calendar.add("version", "2.0")
-    calendar.add("method", method_of(appointment))
-    calendar.add_component(_event(appointment))
+    calendar.add("method", method_of(appointments[0]))
+    for appointment in appointments:
+        calendar.add_component(_event(appointment))
     calendar.add_missing_timezones()
     return calendar.to_ical().decode()
 

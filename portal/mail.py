@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from dataclasses import dataclass, field
@@ -20,6 +21,13 @@ from portal import clock
 ACCEPTED = "250 accepted"
 # Login needed, refused or not to be had, and TLS not to be had (RFC 4954 section 6, RFC 3207 section 4).
 _CHANNEL_CODES = frozenset({454, 530, 534, 535, 538})
+# The address does not exist, its domain does not, it is not one, or it has moved away or takes no mail
+# (RFC 3463 section 3.2, RFC 7505). 5.1.7 and 5.1.8 are about the sender: about us.
+_NO_SUCH_ADDRESS = re.compile(r"5\.1\.(1|2|3|6|10)(?![0-9])")
+# Refusals of our server or our sender's address: they would refuse any mail, and say nothing about this one.
+_BEFORE_THE_MAIL = (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPSenderRefused)
+# The one thing a server may have against a mail that it has only heard the size of (RFC 1870).
+_TOO_BIG = 552
 # What a provider's interface answers to a wrong key.
 _KEY_REFUSED = frozenset({401, 403})
 
@@ -106,8 +114,8 @@ def answer_of(error: Exception) -> Answer:
 
     4xx, a lost connection and a time-out are temporary (RFC 5321 section 4.2.1); 421 and an enhanced
     code 4.7.x ask for less mail (RFC 3463 section 3.8); a refused login or TLS keeps every mail from
-    going. An enhanced code 5.1.x says that the address does not exist (RFC 3463 section 3.2); any
-    other 5xx is permanent.
+    going, and a refusal of our server or sender is no fault of this mail. Most enhanced codes 5.1.x
+    say that the address does not exist (RFC 3463 section 3.2); any other 5xx is permanent.
     """
     code, text = _code_and_text(error)
     response = f"{code} {text}".strip()[:500] if code else f"{type(error).__name__}: {text}"[:500]
@@ -124,12 +132,9 @@ def _outcome(error: Exception, code: int | None, text: str) -> Outcome:
             code == 421 and not isinstance(error, smtplib.SMTPConnectError)
         )
         return Outcome.SLOW_DOWN if asks else Outcome.TEMPORARY
-    refuses_recipient = code in {550, 551, 553} and isinstance(error, smtplib.SMTPRecipientsRefused)
-    return (
-        Outcome.NO_SUCH_ADDRESS
-        if text.startswith("5.1.") or refuses_recipient
-        else Outcome.PERMANENT
-    )
+    if isinstance(error, _BEFORE_THE_MAIL) and code != _TOO_BIG:
+        return Outcome.TEMPORARY
+    return Outcome.NO_SUCH_ADDRESS if _NO_SUCH_ADDRESS.match(text) else Outcome.PERMANENT
 
 
 def _is_about_the_channel(error: Exception, code: int | None) -> bool:

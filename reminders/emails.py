@@ -34,6 +34,8 @@ from procedures.wording import (
 from reminders import notices, unsubscribe
 from reminders.models import Message, Reminder
 
+LONGEST_SUBJECT = 200
+
 
 class Unwritable(Exception):
     """A reminder that cannot be put into words: a text or a value is missing. It must not be sent."""
@@ -148,7 +150,6 @@ def compose(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, A
     first = reminders[0]
     with translation.override(first.recipient.language):
         context = _context(reminders, items)
-        appointment = next((row.appointment for row in reminders if row.appointment), None)
         return {
             "clinic": first.episode.patient.clinic,
             "recipient": first.recipient,
@@ -158,8 +159,18 @@ def compose(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, A
             "text": render_to_string("reminders/email/reminder.txt", context),
             "html": render_to_string("reminders/email/reminder.html", context),
             "headers": _headers(context["unsubscribe_url"]),
-            "calendar": calendar_file(appointment) if appointment else "",
+            "calendar": _calendar(reminders),
         }
+
+
+def _calendar(reminders: Iterable[Reminder]) -> str:
+    visits = {}
+    for row in reminders:
+        if row.appointment is not None:
+            # The episode is at hand; asking the appointment for it would be a query.
+            row.appointment.episode = row.episode
+            visits[row.appointment.id] = row.appointment
+    return calendar_file(*visits.values()) if visits else ""
 
 
 def _leading_category(reminders: Sequence[Reminder]) -> str:
@@ -168,11 +179,13 @@ def _leading_category(reminders: Sequence[Reminder]) -> str:
 
 
 def _subject(items: Sequence[Item], clinic: Clinic) -> str:
+    """The subject, on one line and no longer than a message can keep."""
+    subject = items[0].subject
     if len(items) > 1:
-        return _("Your next steps from %(clinic)s") % {"clinic": clinic.name}
-    if items[0].correction:
-        return _("New date: %(subject)s") % {"subject": items[0].subject}
-    return items[0].subject
+        subject = _("Your next steps from %(clinic)s") % {"clinic": clinic.name}
+    elif items[0].correction:
+        subject = _("New date: %(subject)s") % {"subject": subject}
+    return " ".join(subject.split())[:LONGEST_SUBJECT]
 
 
 def _context(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, Any]:
@@ -187,12 +200,16 @@ def _context(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, 
         "names_patients": _names_patients(reminders),
         "portal_url": settings.BASE_URL + "/",
         "is_essential": is_essential,
-        "essential_reason": _("This mail cannot be stopped: your safety depends on it.") if is_essential else "",
+        "essential_reason": _("This mail cannot be stopped: your safety depends on it.")
+        if is_essential
+        else "",
         "unsubscribe_url": ""
         if is_essential
         else unsubscribe.link(first.recipient_id, _leading_category(reminders)),
         "language": language,
-        "direction": "rtl" if translation.get_language_info(language.split("-")[0])["bidi"] else "ltr",
+        "direction": "rtl"
+        if translation.get_language_info(language.split("-")[0])["bidi"]
+        else "ltr",
         "time_zone_note": _time_zone_note(reminders),
     }
 
@@ -208,7 +225,9 @@ def _time_zone_note(reminders: Sequence[Reminder]) -> str:
     has_times = any(row.appointment for row in reminders)
     if not has_times or first.recipient.time_zone in {"", clinic.time_zone}:
         return ""
-    return _("Times of appointments are the clinic's local time (%(zone)s).") % {"zone": clinic.time_zone}
+    return _("Times of appointments are the clinic's local time (%(zone)s).") % {
+        "zone": clinic.time_zone
+    }
 
 
 def _headers(unsubscribe_url: str) -> dict[str, str]:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
-
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from patients.models import RelatedPerson, StepResponse
 from procedures.conditions import holds
@@ -54,7 +53,9 @@ class Surroundings:
             now=now,
             live_links=_live_links(people, now),
             switched_off=frozenset(
-                Preference.objects.filter(user__in=people, is_on=False).values_list("user_id", "category")
+                Preference.objects.filter(user__in=people, is_on=False).values_list(
+                    "user_id", "category"
+                )
             ),
             suppressed=_suppressed({row.recipient.email for row in reminders}),
             done=done,
@@ -104,7 +105,12 @@ def _sent(zones: dict[UUID, ZoneInfo], now: datetime) -> Counter[tuple[UUID, dat
 
 def zone_of(reminder: Reminder) -> ZoneInfo:
     """The recipient's zone: their own, or the clinic's."""
-    return ZoneInfo(reminder.recipient.time_zone or reminder.episode.patient.clinic.time_zone)
+    clinic = reminder.episode.patient.clinic
+    try:
+        return ZoneInfo(reminder.recipient.time_zone or clinic.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        # Zones are checked when they are stored; the time zone database may forget one all the same.
+        return clinic.zone
 
 
 def patient_is_contactable(row: Reminder, around: Surroundings) -> Verdict | None:
@@ -188,7 +194,9 @@ def still_valid(row: Reminder, around: Surroundings) -> Verdict | None:
 def inside_sending_window(row: Reminder, around: Surroundings) -> Verdict | None:
     """No mail at night, by the recipient's own clock."""
     clinic = row.episode.patient.clinic
-    opens = next_in_window(around.now, zone_of(row).key, (clinic.sending_from, clinic.sending_until))
+    opens = next_in_window(
+        around.now, zone_of(row).key, (clinic.sending_from, clinic.sending_until)
+    )
     return None if opens <= around.now else _wait(row, "sending_window", opens)
 
 
@@ -206,6 +214,11 @@ def _wait(row: Reminder, gate: str, until: datetime, value: str = "") -> Verdict
     if until >= row.valid_until:
         return Verdict(Decision.Outcome.MISS, gate, value)
     return Verdict(Decision.Outcome.WAIT, gate, value or until.isoformat(), until)
+
+
+def count_mail(row: Reminder, around: Surroundings) -> None:
+    """Count one more mail to the row's reader today."""
+    around.sent[row.recipient_id, around.now.astimezone(zone_of(row)).date()] += 1
 
 
 Gate = Callable[[Reminder, Surroundings], Verdict | None]

@@ -15,10 +15,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db import OperationalError, connection, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from portal import mail
@@ -26,6 +28,7 @@ from portal.mail import Answer, Outcome
 from portal.models import SendingSwitch
 from reminders import emails, gates, pacing
 from reminders.models import Decision, Message, Reminder, Suppression
+from reminders.querysets import ReminderQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +120,7 @@ def load(token: str) -> list[Reminder]:
             "episode__version",
         )
         .prefetch_related(
-            "step__texts", "step__slots__values", "episode__anchor_dates", "episode__imaging_requests__step"
+            "step__texts", "episode__anchor_dates", "episode__imaging_requests__step"
         )
         .order_by("due_at", "id")
     )  # fmt: skip
@@ -132,9 +135,10 @@ def _deliver(token: str, now: datetime, backend: BaseEmailBackend, tally: Tally)
     going = [row for row, verdict in verdicts if verdict.outcome == "send"]
     writer = emails.Writer()
     letters = [
-        letter for letter in _letters(going) if _write_items(letter, writer, token, now, tally)
+        letter
+        for letter in _under_cap(_letters(going), around, token, tally)
+        if _write_items(letter, writer, token, now, tally)
     ]
-    _store_messages(letters, token, now)
     turns = pacing.slots([row.reminders[0].recipient.email for row in letters])
     for letter, slot in zip(letters, turns, strict=True):
         _send_in_turn(letter, slot, channels, token, now, backend, tally)
@@ -142,7 +146,14 @@ def _deliver(token: str, now: datetime, backend: BaseEmailBackend, tally: Tally)
 
 def _verdict(row: Reminder, around: gates.Surroundings, channels: pacing.Channels) -> gates.Verdict:
     """The gates' verdict; what may go waits nevertheless where its channel is held up."""
-    verdict = gates.decide(row, around)
+    try:
+        verdict = gates.decide(row, around)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
+        # Whatever is wrong with this one, the others must not wait for it.
+        logger.exception("reminder %s cannot be judged", row.id)
+        return gates.Verdict(Decision.Outcome.FAIL, "fault", type(error).__name__)
     held_up = channels.holdup(row.recipient.email)
     if verdict.outcome != Decision.Outcome.SEND or held_up is None:
         return verdict
@@ -173,7 +184,7 @@ def _settle_objections(
         )
 
 
-def _held(ids: Iterable[uuid.UUID], token: str) -> QuerySet[Reminder]:
+def _held(ids: Iterable[uuid.UUID], token: str) -> ReminderQuerySet:
     return Reminder.objects.filter(id__in=ids, claimed_by=token, state=Reminder.State.CLAIMED)
 
 
@@ -184,6 +195,22 @@ def _letters(reminders: Iterable[Reminder]) -> list[Letter]:
         slot = (row.recipient_id, row.episode.patient.clinic_id, row.message_id)
         slots.setdefault(slot, Letter([], row.message)).reminders.append(row)
     return list(slots.values())
+
+
+def _under_cap(
+    letters: Iterable[Letter], around: gates.Surroundings, token: str, tally: Tally
+) -> list[Letter]:
+    """Leave out what is beyond somebody's mails for the day, counting those of this batch."""
+    going, beyond = [], []
+    for letter in letters:
+        verdicts = [(row, gates.under_daily_cap(row, around)) for row in letter.reminders]
+        if all(verdict is not None for _, verdict in verdicts):
+            beyond += [(row, verdict) for row, verdict in verdicts if verdict is not None]
+            continue
+        gates.count_mail(letter.reminders[0], around)
+        going.append(letter)
+    _settle_objections(beyond, token, around.now, tally)
+    return going
 
 
 def _write_items(
@@ -198,6 +225,8 @@ def _write_items(
         except emails.Unwritable as error:
             _fail([row], token, now, gate="text_incomplete", value=str(error))
             tally.failed += 1
+        except SoftTimeLimitExceeded:
+            raise
         except Exception as error:
             # Whatever is wrong with this one, the others must not wait for it.
             logger.exception("reminder %s cannot be written", row.id)
@@ -207,22 +236,42 @@ def _write_items(
     return bool(going)
 
 
-def _store_messages(letters: Iterable[Letter], token: str, now: datetime) -> None:
-    """Store every message, with its Message-ID, before the first try to send it."""
-    with transaction.atomic():
-        for letter in letters:
-            fields = emails.compose(letter.reminders, letter.items)
-            if letter.message is None:
-                key = uuid.uuid4()
-                letter.message = Message(
-                    id=key, message_id=f"<{key}@{mail.message_id_domain()}>", created_at=now
-                )
-            for name, value in fields.items():
-                setattr(letter.message, name, value)
-            letter.message.state = Message.State.SENDING
-            letter.message.attempts += 1
-            letter.message.save()
-            _held([row.id for row in letter.reminders], token).update(message=letter.message)
+@transaction.atomic
+def _hand_over(letter: Letter, token: str, now: datetime) -> bool:
+    """Store the message, with its Message-ID, just before it is sent; say whether it may be.
+
+    From here on planning leaves its reminders alone. Where a plan took one of them back, or a
+    record was closed, since they were claimed, nothing is sent: what is left waits for another turn.
+    """
+    if not _is_still_ours(letter, token):
+        held = _held([row.id for row in letter.reminders], token)
+        held.update(state=Reminder.State.RETRYING, lease_until=None, reason="changed_meanwhile")
+        return False
+    fields = emails.compose(letter.reminders, letter.items)
+    message = letter.message or _new_message(now)
+    for name, value in fields.items():
+        setattr(message, name, value)
+    message.state = Message.State.SENDING
+    message.attempts += 1
+    message.save()
+    _held([row.id for row in letter.reminders], token).update(
+        message=message, lease_until=timezone.now() + LEASE
+    )
+    letter.message = message
+    return True
+
+
+def _is_still_ours(letter: Letter, token: str) -> bool:
+    """Whether every reminder is still held here, and nothing that ends all mail about it was recorded since."""
+    ids = [row.id for row in letter.reminders]
+    # In order, as the reconciler locks them; and without barring notes of decisions about them.
+    locked = _held(ids, token).order_by("id").select_for_update(no_key=True, of=("self",))
+    return len(locked.sendable().values_list("id")) == len(ids)
+
+
+def _new_message(now: datetime) -> Message:
+    key = uuid.uuid4()
+    return Message(id=key, message_id=f"<{key}@{mail.message_id_domain()}>", created_at=now)
 
 
 def _send_in_turn(
@@ -243,7 +292,21 @@ def _send_in_turn(
         tally.waiting += len(letter.reminders)
         return
     pacing.wait_for(slot)
-    _send(letter, channels, token, now, backend, tally)
+    if _is_handed_over(letter, token, now, tally):
+        _send(letter, channels, token, now, backend, tally)
+
+
+def _is_handed_over(letter: Letter, token: str, now: datetime, tally: Tally) -> bool:
+    try:
+        return _hand_over(letter, token, now)
+    except (SoftTimeLimitExceeded, OperationalError):
+        raise
+    except Exception as error:
+        # Whatever is wrong with this one, the others must not wait for it.
+        logger.exception("the mail of reminder %s cannot be made", letter.reminders[0].id)
+        _fail(letter.reminders, token, now, gate="fault", value=type(error).__name__)
+        tally.failed += len(letter.reminders)
+        return False
 
 
 def _send(
@@ -276,12 +339,7 @@ def _send(
 
 @transaction.atomic
 def _lay_by(letter: Letter, held_up: pacing.Holdup, token: str, now: datetime) -> None:
-    """Put a message back that was not tried: it waits for its channel, and this counts as no attempt."""
-    if letter.message is None:
-        raise ValueError("A message is stored before it is laid by.")
-    Message.objects.filter(pk=letter.message.pk).update(
-        state=Message.State.RETRYING, attempts=F("attempts") - 1
-    )
+    """Put back what was not tried: it waits for its channel."""
     _held([row.id for row in letter.reminders], token).update(
         state=Reminder.State.RETRYING,
         lease_until=None,
@@ -307,7 +365,11 @@ def _try_again(letter: Letter, message: Message, token: str, now: datetime, answ
     # No further doubling after ten: after two days of refusals the product would not be a date any more.
     wait = min(FIRST_WAIT * 2 ** min(message.attempts - 1, 10), LONGEST_WAIT)
     _held([row.id for row in letter.reminders], token).update(
-        state=Reminder.State.RETRYING, lease_until=None, due_at=now + wait, reason="server_busy"
+        state=Reminder.State.RETRYING,
+        lease_until=None,
+        # Not beyond its end, where it is noticed as missed.
+        due_at=Least(Value(now + wait), F("valid_until")),
+        reason="server_busy",
     )
     _mark(message, Message.State.RETRYING, answer)
     _note(letter.reminders, Decision.Outcome.WAIT, "mail_server", answer.response, now)
@@ -359,17 +421,23 @@ def recover(*, now: datetime) -> tuple[int, int]:
     taken_back = Reminder.objects.filter(
         state=Reminder.State.CLAIMED, lease_until__lt=timezone.now()
     ).update(state=Reminder.State.RETRYING, lease_until=None, due_at=now, reason="lease_ran_out")
-    with transaction.atomic():
-        stale = list(
-            Reminder.objects.filter(
-                state__in=("planned", "retrying"), due_at__lte=now, valid_until__lte=now
-            ).values_list("id", flat=True)[:5_000]
-        )
-        missed = Reminder.objects.filter(id__in=stale, state__in=("planned", "retrying")).update(
-            state=Reminder.State.MISSED, reason="too_old", settled_at=now
-        )
-        Decision.objects.bulk_create(
-            Decision(reminder_id=pk, decided_at=now, outcome=Decision.Outcome.MISS, gate="too_old")
-            for pk in stale
-        )
+    missed = _mark_missed(now)
+    Message.objects.abandoned().update(state=Message.State.WITHDRAWN)
     return taken_back, missed
+
+
+@transaction.atomic
+def _mark_missed(now: datetime, most: int = 5_000) -> int:
+    stale = Reminder.objects.due(now).filter(valid_until__lte=now)
+    if connection.features.has_select_for_update_skip_locked:
+        # What somebody else has in hand is theirs to settle, or the next run's.
+        stale = stale.select_for_update(skip_locked=True)
+    ids = list(stale.values_list("id", flat=True)[:most])
+    Reminder.objects.filter(id__in=ids).update(
+        state=Reminder.State.MISSED, reason="too_old", settled_at=now
+    )
+    Decision.objects.bulk_create(
+        Decision(reminder_id=pk, decided_at=now, outcome=Decision.Outcome.MISS, gate="too_old")
+        for pk in ids
+    )
+    return len(ids)

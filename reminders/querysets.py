@@ -45,6 +45,18 @@ class ReminderQuerySet(models.QuerySet):
         """What waits to be sent and whose moment has come, oldest first."""
         return self.filter(state__in=("planned", "retrying"), due_at__lte=now).order_by("due_at")
 
+    def sendable(self) -> Self:
+        """What nothing recorded about the patient, the episode or the reader forbids to send.
+
+        The gates' first questions, for asking again at the last moment.
+        """
+        return self.filter(
+            Q(episode__status__in=("planned", "active")) | Q(kind="surgery_cancelled"),
+            episode__patient__deceased_on__isnull=True,
+            episode__patient__is_restricted=False,
+            recipient__is_active=True,
+        )
+
     def open(self) -> Self:
         """What may still be sent."""
         return self.filter(state__in=("planned", "claimed", "retrying"))

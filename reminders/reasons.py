@@ -44,6 +44,7 @@ REASONS: Mapping[str, str | Promise] = {
     "mail_server": gettext_lazy("The mail server at your address was busy; we try again."),
     "server_busy": gettext_lazy("The mail server at your address was busy; we try again."),
     "lease_ran_out": gettext_lazy("Sending was interrupted; we try again."),
+    "changed_meanwhile": gettext_lazy("The plan changed just then; it is looked at again."),
     "channel_stopped": gettext_lazy("We could not send any mail just then; we try again."),
     "domain_slowed": gettext_lazy(
         "The mail server at your address asked us to wait; we try again."
@@ -107,6 +108,9 @@ STAFF: Mapping[str, str | Promise] = {
     "server_busy": gettext_lazy("The mail server did not take it just then; it is tried again."),
     "lease_ran_out": gettext_lazy(
         "The worker that held it stopped; it is tried again with the same Message-ID."
+    ),
+    "changed_meanwhile": gettext_lazy(
+        "The plan or the record changed while it was on its way; it is looked at again."
     ),
     "channel_stopped": gettext_lazy(
         "The mail server refuses our login or TLS: no mail leaves. Tell the operator."
