@@ -9,14 +9,12 @@ import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connections
 
@@ -76,10 +74,10 @@ class Command(BaseCommand):
     def prepare(self) -> None:
         """Bring the database, the catalogue, the demo and the static files up to date."""
         self.step("Preparing the database", self.migrate)
-        if "load_catalogue" in get_commands():
-            self.step("Loading the catalogue", lambda: call_command("load_catalogue", verbosity=0))
-        if settings.STEPWISE_DEMO and demo_is_empty():
-            self.step("Filling the demo clinic", lambda: call_command("seed_demo", verbosity=0))
+        self.step("Loading the catalogue", lambda: call_command("load_catalogue", verbosity=0))
+        if settings.STEPWISE_DEMO:
+            # It says how far it is, and does nothing where the demo is filled already.
+            self.step("Filling the demo clinic", lambda: call_command("seed_demo"))
         if static_files_fingerprint() != kept_fingerprint():
             self.step("Collecting the static files", collect_static_files)
         # The children make their own connections; this process needs none from here on.
@@ -93,14 +91,14 @@ class Command(BaseCommand):
 
     def step(self, what: str, do: Callable[[], Any]) -> None:
         """Do something that may take a while, saying what it is and how long it took."""
-        self.say(f"{what} ...", ending=" ")
+        self.say(f"{what} ...")
         started = time.monotonic()
         do()
-        self.say(f"done in {time.monotonic() - started:.1f} s")
+        self.say(f"    done in {time.monotonic() - started:.1f} s")
 
-    def say(self, text: str, ending: str = "\n") -> None:
+    def say(self, text: str) -> None:
         """Print at once, also into a pipe."""
-        self.stdout.write(text, ending=ending)
+        self.stdout.write(text)
         self.stdout.flush()
 
     # --- Starting ----------------------------------------------------------------------------
@@ -127,20 +125,13 @@ class Command(BaseCommand):
         self.say("Press Ctrl-C to stop.\n")
 
 
-def demo_is_empty() -> bool:
-    """Tell whether the demo clinic has no patient yet, and can be filled."""
-    if "seed_demo" not in get_commands():
-        return False
-    return not apps.get_model("patients", "Patient")._default_manager.exists()
-
-
 def demo_logins() -> list[str]:
     """Return the lines that name the demo's logins; none outside the demo."""
-    if not settings.STEPWISE_DEMO or find_spec("portal.demo") is None:
+    if not settings.STEPWISE_DEMO:
         return []
     from portal.demo import logins  # only a demo needs it
 
-    return [str(line) for line in logins()]
+    return logins()
 
 
 # --- Static files ----------------------------------------------------------------------------
