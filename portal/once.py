@@ -21,3 +21,8 @@ def spend(ticket: str) -> bool:
     change that is rolled back gives its ticket back.
     """
     return cache.add(f"ticket:{ticket}", True, GOOD_FOR)
+
+
+def is_spent(ticket: str) -> bool:
+    """Whether the ticket was taken: the form it belongs to has done its work."""
+    return bool(ticket) and cache.get(f"ticket:{ticket}") is not None

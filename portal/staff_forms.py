@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
 
 from portal.models import Clinic, Role
-from portal.once import new_ticket, spend
+from portal.once import is_spent, new_ticket, spend
 
 
 class DayInput(forms.DateInput):
@@ -47,6 +47,11 @@ class StaffForm(forms.Form):
     def rows(self) -> list[forms.BoundField]:
         """The fields that a person fills in."""
         return self.visible_fields()
+
+    @property
+    def was_sent_before(self) -> bool:
+        """Whether this very form has done its work already: a second press of the button."""
+        return is_spent(str(self.data.get("ticket", "")))
 
     def act_once(self) -> bool:
         """Whether this is the first time that the form is sent."""

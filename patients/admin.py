@@ -1,0 +1,256 @@
+"""Lists of patients, episodes, appointments and X-ray requests for staff. Rows lead to the patient's page.
+
+Nothing is written here: what staff do to a record has its own pages (`reminders.staff_views`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.db.models import OuterRef, Q, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from patients import audit_admin
+from patients.models import AnchorDate, Appointment, Episode, ImagingRequest, Patient
+from patients.record_admin import RecordAdmin, WindowFilter, person_search, surgery_on
+from portal import clock
+from portal.staff_admin import ClinicFilter, link
+
+__all__ = ["audit_admin"]
+
+
+class Reach(admin.SimpleListFilter):
+    """By whether mail can reach anybody."""
+
+    title = _("login")
+    parameter_name = "login"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """With a login that was used, with one that was not, without any."""
+        return [("used", _("has signed in")), ("unused", _("never signed in")), ("none", _("no login of their own"))]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        """The patients of the chosen kind."""
+        conditions = {
+            "used": Q(user__last_login__isnull=False),
+            "unused": Q(user__isnull=False, user__last_login=None),
+            "none": Q(user=None),
+        }
+        condition = conditions.get(self.value() or "")
+        return queryset.filter(condition) if condition else queryset
+
+
+class SurgeryWhen(WindowFilter):
+    """By the day of surgery."""
+
+    title = _("surgery")
+    spans = {
+        "soon": (_("in the next 14 days"), lambda: _surgery_within(0, 14)),
+        "six_weeks": (_("in the next 6 weeks"), lambda: _surgery_within(0, 42)),
+        "recent": (_("in the last 6 weeks"), lambda: _surgery_within(-42, -1)),
+        "none": (_("no date yet"), lambda: Q(surgery_on=None)),
+    }
+
+
+def _surgery_within(first: int, last: int) -> Q:
+    today = clock.today()
+    return Q(surgery_on__range=(today + timedelta(days=first), today + timedelta(days=last)))
+
+
+@admin.register(Patient)
+class PatientAdmin(RecordAdmin):
+    """Patients, each with the latest operation."""
+
+    list_display = ("patient_link", "record_number", "birth_date", "operation", "surgery", "email", "flags")
+    list_display_links = None
+    list_filter = (SurgeryWhen, Reach, "uses_nicotine", "is_restricted", ClinicFilter)
+    list_select_related = ("clinic", "user")
+    search_fields = ("given_name", "family_name", "record_number", "phone", "user__email")
+    search_help_text = _("Name, record number, date of birth, phone or email")
+    ordering = ("family_name", "given_name", "id")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """With the latest episode's operation and day of surgery."""
+        latest = Episode.objects.filter(patient=OuterRef("pk")).order_by("-created_at")
+        day = AnchorDate.objects.filter(anchor="surgery", episode__patient=OuterRef("pk"))
+        return super().get_queryset(request).annotate(
+            operation=Subquery(latest.values("procedure__name")[:1]),
+            surgery_on=Subquery(day.order_by("-episode__created_at").values("on")[:1]),
+        )
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the page that adds a patient with everything that belongs to it."""
+        return redirect("admin:patient_add")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never by Django's form: the patient's page has the ways to change what is recorded."""
+        return False
+
+    @display(description=_("operation"), ordering="operation")
+    def operation(self, row: Any) -> str:
+        """What is or was done last."""
+        return row.operation or ""
+
+    @display(description=_("surgery"), ordering="surgery_on")
+    def surgery(self, row: Any) -> Any:
+        """The day of it."""
+        return row.surgery_on
+
+    @display(description=_("email address"), ordering="user__email")
+    def email(self, row: Patient) -> str:
+        """The patient's own address."""
+        return row.user.email if row.user else ""
+
+    @display(description=_("note"), label={"died": "danger", "no contact": "warning"})
+    def flags(self, row: Patient) -> Any:
+        """What must not be overlooked."""
+        if row.deceased_on:
+            return "died", _("died")
+        return ("no contact", _("no contact")) if row.is_restricted else None
+
+
+@admin.register(Episode)
+class EpisodeAdmin(RecordAdmin):
+    """Operations, by day."""
+
+    patient_path = "patient"
+    list_display = ("patient_link", "procedure", "side", "surgery", "surgeon", "state", "version")
+    list_display_links = None
+    list_filter = ("status", SurgeryWhen, "procedure", ClinicFilter)
+    list_select_related = ("patient__clinic", "procedure", "surgeon", "version__pathway")
+    search_fields = (*person_search("patient"), "procedure__name")
+    search_help_text = _("Name, record number, date of birth or operation")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """With the day of surgery."""
+        return super().get_queryset(request).annotate(surgery_on=surgery_on())
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        """The latest surgery first, and above it what has no date yet."""
+        return [models.F("surgery_on").desc(nulls_first=True), "id"]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the patients: an operation is booked from the patient's page."""
+        return redirect("admin:patients_patient_changelist")
+
+    @display(description=_("surgery"), ordering="surgery_on")
+    def surgery(self, row: Any) -> Any:
+        """The day of it."""
+        return row.surgery_on
+
+    @display(description=_("state"), ordering="status", label={"planned": "info", "active": "success"})
+    def state(self, row: Episode) -> Any:
+        """Where it stands."""
+        return row.status, row.get_status_display()
+
+
+class VisitWhen(WindowFilter):
+    """By the day of a visit, and what still has to be entered about it."""
+
+    title = _("day")
+    spans = {
+        "today": (_("today"), lambda: Q(local_date=clock.today())),
+        "week": (_("in the next 7 days"), lambda: _visit_within(0, 7)),
+        "open": (_("past, outcome not entered"), lambda: Q(status="booked", starts_at__lt=clock.now())),
+        "past": (_("past"), lambda: Q(starts_at__lt=clock.now())),
+    }
+
+
+def _visit_within(first: int, last: int) -> Q:
+    today = clock.today()
+    return Q(local_date__range=(today + timedelta(days=first), today + timedelta(days=last)))
+
+
+@admin.register(Appointment)
+class AppointmentAdmin(RecordAdmin):
+    """Visits, soonest first."""
+
+    patient_path = "episode__patient"
+    list_display = ("starts", "patient_link", "kind", "location", "state", "what_to_do")
+    list_display_links = None
+    list_filter = (VisitWhen, "kind", "status", ClinicFilter)
+    list_select_related = ("episode__patient__clinic", "location")
+    search_fields = person_search("episode__patient")
+    ordering = ("starts_at", "id")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the patients: a visit is booked from the patient's page."""
+        return redirect("admin:patients_patient_changelist")
+
+    @display(description=_("when"), ordering="starts_at")
+    def starts(self, row: Appointment) -> str:
+        """The agreed local day and time."""
+        return f"{row.local_date:%a %d %b %Y} {row.local_time:%H:%M}"
+
+    @display(
+        description=_("state"), ordering="status",
+        label={"booked": "info", "fulfilled": "success", "noshow": "danger"},
+    )  # fmt: skip
+    def state(self, row: Appointment) -> Any:
+        """Where it stands."""
+        return row.status, row.get_status_display()
+
+    @display(description=_("to do"))
+    def what_to_do(self, row: Appointment) -> Any:
+        """What can be done with a visit that is booked."""
+        if row.status != Appointment.Status.BOOKED:
+            return ""
+        if row.starts_at > clock.now():
+            return link("appointment_move", row.pk, _("Move"))
+        attended = link("appointment_attended", row.pk, _("Attended"))
+        return format_html("{} &nbsp; {}", attended, link("appointment_missed", row.pk, _("Missed")))
+
+
+class XrayWhen(WindowFilter):
+    """By where an X-ray's window lies."""
+
+    title = _("window")
+    spans = {
+        "overdue": (_("over"), lambda: Q(window_until__lt=clock.today())),
+        "open": (_("open now"), lambda: Q(window_from__lte=clock.today(), window_until__gte=clock.today())),
+        "soon": (_("opens in 4 weeks"), lambda: _window_soon()),
+    }
+
+
+def _window_soon() -> Q:
+    today = clock.today()
+    return Q(window_from__gt=today, window_from__lte=today + timedelta(weeks=4))
+
+
+@admin.register(ImagingRequest)
+class ImagingRequestAdmin(RecordAdmin):
+    """X-rays that a pathway asks for, in every state. What waits for a booking has its own page."""
+
+    patient_path = "episode__patient"
+    list_display = ("patient_link", "step", "window_from", "window_until", "state", "booked_for")
+    list_display_links = None
+    list_filter = ("status", XrayWhen, ClinicFilter)
+    list_select_related = ("episode__patient__clinic", "step", "appointment")
+    search_fields = person_search("episode__patient")
+    ordering = ("window_from", "id")
+
+    @display(
+        description=_("state"), ordering="status",
+        label={"draft": "warning", "active": "info", "completed": "success"},
+    )  # fmt: skip
+    def state(self, row: ImagingRequest) -> Any:
+        """Where it stands."""
+        return row.status, row.get_status_display()
+
+    @display(description=_("booked for"))
+    def booked_for(self, row: ImagingRequest) -> Any:
+        """The visit it is booked with."""
+        return row.appointment or ""

@@ -1,0 +1,103 @@
+"""The audit trail, for managers and auditors: found by patient, person, deed and time. Nobody can change it here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import display
+
+from patients.models import Patient
+from portal.models import AuditEvent
+from portal.permissions import within
+from portal.staff_admin import ClinicFilter, StaffAdmin
+
+# Patients whose name fits a search; more would be a question too wide to answer.
+MOST_PATIENTS = 200
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(StaffAdmin):
+    """Who did what to which record, when and from where. Newest first."""
+
+    list_display = ("when", "actor_label", "deed", "verb", "about", "clinic", "address")
+    list_filter = ("action", ("recorded_at", RangeDateTimeFilter), ClinicFilter)
+    list_filter_submit = True
+    list_select_related = ("clinic",)
+    search_fields = ("actor_label", "verb")
+    search_help_text = _("Patient (name or record number), person, or deed")
+    ordering = ("-id",)
+    fields = readonly_fields = (
+        "when", "actor_label", "deed", "verb", "about", "clinic", "object_type", "object_id",
+        "was", "became", "reason", "address",
+    )  # fmt: skip
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        """By person and deed, and by the patients whose name or record number fits."""
+        if not search_term.strip():
+            return queryset, False
+        condition = Q(patient_id__in=_patients_named(request, search_term))
+        for field in self.search_fields:
+            condition |= Q(**{f"{field}__icontains": search_term})
+        return queryset.filter(condition), False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, with the names of the patients on this page in one further query."""
+        response = super().changelist_view(request, extra_context)
+        changelist = getattr(response, "context_data", {}).get("cl")
+        if changelist is not None:
+            ids = {row.patient_id for row in changelist.result_list}
+            names = Patient.objects.visible_to(request.user).in_bulk(ids - {None})
+            for row in changelist.result_list:
+                row.patient_name = names.get(row.patient_id, "")
+        return response
+
+    @display(description=_("when"), ordering="id")
+    def when(self, row: AuditEvent) -> Any:
+        """The moment it was written."""
+        return row.recorded_at
+
+    @display(description=_("what"), ordering="action", label={"R": "info", "D": "danger", "U": "warning", "C": "success"})
+    def deed(self, row: AuditEvent) -> Any:
+        """Read, added, changed, removed or carried out."""
+        return row.action, row.get_action_display()
+
+    @display(description=_("about"))
+    def about(self, row: Any) -> Any:
+        """The patient, where there is one; how many, for a list."""
+        if row.patient_id:
+            return getattr(row, "patient_name", None) or Patient.objects.filter(pk=row.patient_id).first()
+        listed = len(row.after.get("patients", ())) if row.verb.endswith(".list") else 0
+        return _("%(count)d patients in a list") % {"count": listed} if listed else row.object_type
+
+    @display(description=_("before"))
+    def was(self, row: AuditEvent) -> Any:
+        """What the record said."""
+        return _pretty(row.before)
+
+    @display(description=_("after"))
+    def became(self, row: AuditEvent) -> Any:
+        """What it says since."""
+        return _pretty(row.after)
+
+
+def _patients_named(request: HttpRequest, words: str) -> list[Any]:
+    rows = within(Patient.objects.visible_to(request.user), request.user, "auditevent.view")
+    for word in words.split():
+        rows = rows.filter(
+            Q(given_name__icontains=word) | Q(family_name__icontains=word) | Q(record_number__iexact=word)
+        )
+    return list(rows.values_list("pk", flat=True)[:MOST_PATIENTS])
+
+
+def _pretty(values: dict[str, Any]) -> Any:
+    return format_html("<pre>{}</pre>", json.dumps(values, indent=2, ensure_ascii=False)) if values else ""

@@ -1,0 +1,184 @@
+"""Lists of reminders, messages and closed addresses for staff. Rows change through the staff pages alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.html import format_html_join
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from patients.record_admin import RecordAdmin, WindowFilter, person_search
+from portal import clock
+from portal.permissions import within
+from portal.staff_admin import ClinicFilter, StaffAdmin, link
+from reminders import reasons, staff_views
+from reminders.models import Message, Reminder, Suppression
+from reminders.staff_plan import title_of
+
+staff_views.add_pages(admin.site)
+
+
+class DueWhen(WindowFilter):
+    """By when it is due, and by what needs a look."""
+
+    title = _("due")
+    spans = {
+        "overdue": (_("overdue, not sent"), lambda: Q(state__in=("planned", "retrying"), due_at__lt=clock.now())),
+        "week": (_("in the next 7 days"), lambda: _due_within(timedelta(days=7))),
+        "failed": (_("failed or missed in the last 14 days"), lambda: _ended_badly(timedelta(days=14))),
+    }
+
+
+def _due_within(span: timedelta) -> Q:
+    now = clock.now()
+    return Q(due_at__gte=now, due_at__lt=now + span)
+
+
+def _ended_badly(span: timedelta) -> Q:
+    return Q(state__in=("failed", "missed"), settled_at__gte=clock.now() - span)
+
+
+@admin.register(Reminder)
+class ReminderAdmin(RecordAdmin):
+    """What is planned for whom, and what became of it."""
+
+    patient_path = "episode__patient"
+    list_display = ("when", "patient_link", "what", "recipient", "category", "state_label", "why", "to_do")
+    list_display_links = None
+    list_filter = (DueWhen, "state", "category", ClinicFilter)
+    list_select_related = ("episode__patient__clinic", "recipient", "step")
+    search_fields = (*person_search("episode__patient"), "recipient__name", "recipient__email")
+    search_help_text = _("Patient, record number, date of birth, or whom it goes to")
+    ordering = ("due_at", "id")
+    fields = readonly_fields = (
+        "what", "patient_link", "recipient", "category", "when", "due_at", "valid_until", "state_label", "why",
+        "attempts", "message_link", "log",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """With what the columns say."""
+        return super().get_queryset(request).prefetch_related("step__texts")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """One reminder with its log; unlike other rows it has a page of its own."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        self.note_read(request, row)
+        title = {"title": str(self.what(row)), "subtitle": None}
+        return StaffAdmin.change_view(self, request, object_id, form_url, {**title, **(extra_context or {})})
+
+    @display(description=_("when"), ordering="due_at")
+    def when(self, row: Reminder) -> str:
+        """The local moment it is meant for."""
+        return f"{row.local_date:%a %d %b %Y} {row.local_time:%H:%M}"
+
+    @display(description=_("what"))
+    def what(self, row: Reminder) -> Any:
+        """The step's title."""
+        if row.step is None:
+            return row.get_kind_display()
+        return title_of(row.step, row.episode.patient.clinic.language)
+
+    @display(
+        description=_("state"), ordering="state",
+        label={"planned": "info", "claimed": "info", "retrying": "warning", "sent": "success",
+               "failed": "danger", "missed": "danger"},
+    )  # fmt: skip
+    def state_label(self, row: Reminder) -> Any:
+        """Where it stands."""
+        return row.state, row.get_state_display()
+
+    @display(description=_("why"))
+    def why(self, row: Reminder) -> str:
+        """The reason, in words, where it did not simply go."""
+        return reasons.reason(row.reason) if row.reason else ""
+
+    @display(description=_("to do"))
+    def to_do(self, row: Reminder) -> Any:
+        """Its log, and what can be done while it is open."""
+        links = [link("reminders_reminder_change", row.pk, _("Log"))]
+        if row.state in {Reminder.State.PLANNED, Reminder.State.RETRYING}:
+            links += [link("reminder_send_now", row.pk, _("Send now"))]
+            links += [link("reminder_stop", row.pk, _("Stop"))]
+        return format_html_join(" · ", "{}", ((one,) for one in links))
+
+    @display(description=_("message"))
+    def message_link(self, row: Reminder) -> Any:
+        """The mail that carried it."""
+        return link("message_page", row.message_id, _("As it was sent")) if row.message_id else ""
+
+    @display(description=_("log"))
+    def log(self, row: Reminder) -> Any:
+        """Every decision about it, in words."""
+        rows = ((f"{entry.decided_at:%d %b %Y %H:%M} UTC", reasons.decision(entry), entry.value)
+                for entry in row.decisions.all())  # fmt: skip
+        return format_html_join("", "<p>{}: {} {}</p>", rows) or _("Nothing was decided about it yet.")
+
+
+@admin.register(Message)
+class MessageAdmin(StaffAdmin):
+    """Mails as they were sent, newest first."""
+
+    list_display = ("subject_link", "recipient", "to_address", "category", "state_label", "attempts", "sent_at", "created_at")
+    list_display_links = None
+    list_filter = ("state", "category", ClinicFilter)
+    list_select_related = ("recipient", "clinic")
+    search_fields = ("to_address", "recipient__name", "message_id")
+    search_help_text = _("Recipient, address or Message-ID")
+    ordering = ("-created_at", "id")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """Without the long parts, which a list does not show."""
+        return super().get_queryset(request).defer("html", "text", "calendar", "headers")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the message as it was sent."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return redirect("admin:message_page", row.pk)
+
+    @display(description=_("subject"), ordering="subject")
+    def subject_link(self, row: Message) -> Any:
+        """The subject, leading to the message."""
+        return link("message_page", row.pk, row.subject)
+
+    @display(
+        description=_("state"), ordering="state",
+        label={"sent": "success", "failed": "danger", "retrying": "warning", "sending": "info"},
+    )  # fmt: skip
+    def state_label(self, row: Message) -> Any:
+        """Where it stands."""
+        return row.state, row.get_state_display()
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(StaffAdmin):
+    """Addresses that mail does not go to any more, of the people of one's own clinics."""
+
+    list_display = ("address", "why", "response", "created_at", "lifted_at")
+    list_display_links = None
+    search_fields = ("address",)
+    ordering = ("-created_at",)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """Addresses that the person's own clinics wrote to."""
+        own = within(Message.objects.visible_to(request.user), request.user, "suppression.view")
+        return super().get_queryset(request).filter(address__in=own.values("to_address"))
+
+    @display(description=_("why"))
+    def why(self, row: Suppression) -> str:
+        """The reason, in words."""
+        return reasons.reason(row.reason)

@@ -1,0 +1,157 @@
+"""Forms with which staff book an operation and set its dates. Implausible dates are refused in words."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from patients.models import Episode, Patient
+from portal.models import Role, User
+from portal.staff_forms import StaffForm
+from procedures.models import Audience, PathwayVersion
+
+FURTHEST_SURGERY = timedelta(days=2 * 365)
+OLDEST_DECISION = timedelta(days=3 * 365)
+# An operation that took place on another day than planned may be entered this much later.
+ENTERED_LATE = timedelta(days=14)
+FURTHEST_EVENT = timedelta(days=365)
+
+DATES = (
+    ("admission", gettext_lazy("Coming into hospital")),
+    ("discharge", gettext_lazy("Going home")),
+    ("quit", gettext_lazy("Stopped smoking")),
+)
+
+
+class VersionChoice(forms.ModelChoiceField):
+    """A pathway version, named by its operation."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Operation, pathway and number."""
+        return f"{obj.pathway.procedure.name}: {obj.pathway.name}, {_('version')} {obj.number}"
+
+
+class Booking(StaffForm):
+    """An operation for a patient, on an approved pathway of the patient's clinic."""
+
+    version = VersionChoice(PathwayVersion.objects.none(), label=gettext_lazy("Operation and pathway"))
+    side = forms.ChoiceField(label=gettext_lazy("Side"), choices=Episode.Side.choices, widget=forms.RadioSelect)
+    surgeon = forms.ModelChoiceField(
+        User.objects.none(), label=gettext_lazy("Surgeon"), required=False, empty_label=gettext_lazy("not decided")
+    )
+    surgery_on = forms.DateField(label=gettext_lazy("Day of surgery"))
+    decision_on = forms.DateField(
+        label=gettext_lazy("Decided on"), required=False,
+        help_text=gettext_lazy("The day the operation was decided on. Left empty, today."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, patient: Patient, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.patient, self.today = patient, today
+        versions = PathwayVersion.objects.approved().filter(clinic=patient.clinic)
+        self.fields["version"].queryset = versions.select_related(  # type: ignore[attr-defined]
+            "pathway__procedure", "clinic"
+        ).order_by("pathway__procedure__name", "pathway__name")
+        self.fields["surgeon"].queryset = User.objects.filter(  # type: ignore[attr-defined]
+            roles__clinic=patient.clinic, roles__role=Role.SURGEON, is_active=True
+        ).distinct()
+
+    def clean_surgery_on(self) -> date:
+        """Refuse a day that is past, or more than two years ahead."""
+        value: date = self.cleaned_data["surgery_on"]
+        if value < self.today:
+            raise ValidationError(_("The day of surgery is past already."))
+        if value > self.today + FURTHEST_SURGERY:
+            raise ValidationError(_("The day of surgery lies more than two years ahead. Please check the year."))
+        return value
+
+    def clean_decision_on(self) -> date | None:
+        """Refuse a decision that has not been taken yet, or years ago."""
+        value: date | None = self.cleaned_data["decision_on"]
+        if value and value > self.today:
+            raise ValidationError(_("The day of the decision lies in the future."))
+        if value and value < self.today - OLDEST_DECISION:
+            raise ValidationError(_("The day of the decision lies more than three years back."))
+        return value
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a pathway for the wrong age, and the same operation twice."""
+        values = super().clean() or {}
+        if {"version", "surgery_on", "side"} <= values.keys():
+            self._refuse_wrong_age(values["version"], values["surgery_on"])
+            self._refuse_second_booking(values["version"], values["side"])
+        return values
+
+    def _refuse_wrong_age(self, version: PathwayVersion, on: date) -> None:
+        is_child = self.patient.is_child_on(on)
+        audience = version.pathway.audience
+        if is_child and audience == Audience.ADULT:
+            self.add_error("version", _("This pathway is for adults; the patient is under 18 on that day."))
+        if not is_child and audience == Audience.CHILD:
+            self.add_error("version", _("This pathway is for children; the patient is 18 or older on that day."))
+
+    def _refuse_second_booking(self, version: PathwayVersion, side: str) -> None:
+        same = self.patient.episodes.open().filter(procedure=version.pathway.procedure, side=side)
+        if same.exists():
+            self.add_error(None, _("This operation is booked already on this side. Move that booking instead."))
+
+    @property
+    def booking(self) -> dict[str, Any]:
+        """What `reminders.actions.book` takes from the form."""
+        names = ("version", "side", "surgeon", "surgery_on", "decision_on")
+        return {name: self.cleaned_data[name] for name in names}
+
+
+class DateForm(StaffForm):
+    """A new day for one anchor of an episode, and why. `anchors` are the ones to choose from."""
+
+    anchor = forms.ChoiceField(label=gettext_lazy("What happens on it"))
+    on = forms.DateField(label=gettext_lazy("Day"))
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"), max_length=200, required=False,
+        help_text=gettext_lazy("It is kept in the audit trail. The patient does not see it."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, episode: Episode, today: date, anchors: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.episode, self.today = episode, today
+        choices = list(anchors)
+        self.fields["anchor"].choices = choices  # type: ignore[attr-defined]
+        if len(choices) == 1:
+            self.fields["anchor"].initial = choices[0][0]
+            self.fields["anchor"].widget = forms.HiddenInput()
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days that cannot be right for the event."""
+        values = super().clean() or {}
+        if {"anchor", "on"} <= values.keys():
+            problem = self._problem(values["anchor"], values["on"])
+            if problem:
+                self.add_error("on", problem)
+        return values
+
+    def _problem(self, anchor: str, on: date) -> str:
+        if on == self.episode.anchors.get(anchor):
+            return _("This is the day it has now.")
+        if anchor.startswith("milestone:") and on > self.today:
+            return _("A milestone is confirmed when it is reached, not ahead of time.")
+        if on < self.today - (ENTERED_LATE if anchor == "surgery" else FURTHEST_EVENT):
+            return _("The day lies too far back. Please check it.")
+        if on > self.today + FURTHEST_SURGERY:
+            return _("The day lies more than two years ahead. Please check the year.")
+        return self._against_surgery(anchor, on)
+
+    def _against_surgery(self, anchor: str, on: date) -> str:
+        surgery, discharge = self.episode.surgery_on, self.episode.anchors.get("discharge")
+        if anchor == "discharge" and (surgery is None or on < surgery):
+            return _("Nobody goes home before the day of surgery.")
+        if anchor == "admission" and surgery and on > surgery:
+            return _("Coming into hospital cannot be after the day of surgery.")
+        if anchor == "surgery" and discharge and on > discharge:
+            return _("The patient went home before that day. Correct the day of going home first.")
+        return ""

@@ -1,0 +1,215 @@
+"""One patient on one screen: what the page shows, read in a constant number of queries. Nothing is written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from patients.models import Appointment, Episode, Patient, RelatedPerson, StepResponse
+from portal import clock
+from portal.models import AuditEvent, Invitation, User
+from portal.permissions import RIGHTS, may
+from reminders import reasons
+from reminders.models import Message, Reminder, Suppression
+from reminders.staff_plan import title_of
+
+MESSAGES_SHOWN = 30
+READS_SHOWN = 30
+
+_TONES = {
+    Reminder.State.SENT: "good",
+    Reminder.State.FAILED: "bad",
+    Reminder.State.MISSED: "bad",
+    Reminder.State.RETRYING: "warn",
+    Reminder.State.CLAIMED: "info",
+    Reminder.State.PLANNED: "info",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One reminder as a line of the plan."""
+
+    reminder: Reminder
+    title: str
+    why: str
+
+    @property
+    def tone(self) -> str:
+        """The colour of its state."""
+        return _TONES.get(Reminder.State(self.reminder.state), "")
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing will come of it any more."""
+        return self.reminder.state in {Reminder.State.SKIPPED, Reminder.State.CANCELLED}
+
+
+@dataclass(slots=True)
+class PlanWeek:
+    """The lines of one week of the calendar, and whether it is this one."""
+
+    first: date
+    is_now: bool
+    rows: list[PlanRow] = field(default_factory=list)
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return self.first + timedelta(days=6)
+
+
+@dataclass(slots=True)
+class EpisodePart:
+    """One operation on the patient's page."""
+
+    episode: Episode
+    countdown: str
+    ahead: list[PlanWeek]
+    past: list[PlanWeek]
+    has_milestones: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One person who gets mail about the patient, and whether it can reach them."""
+
+    user: User
+    has_signed_in: bool
+    is_suppressed: bool
+    invitation: Invitation | None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an invitation is open."""
+        return self.invitation is not None and not self.has_signed_in
+
+
+def rights_of(user: User, patient: Patient) -> dict[str, bool]:
+    """Every right at the patient's clinic, under a name that templates can say: `episode_move`."""
+    return {right.replace(".", "_"): may(user, right, patient.clinic_id) for right in RIGHTS}
+
+
+def record_of(patient: Patient, user: User) -> dict[str, Any]:
+    """What the patient's page shows to somebody with these rights."""
+    rights = rights_of(user, patient)
+    now = clock.now()
+    today = now.astimezone(patient.clinic.zone).date()
+    links = list(patient.related_people.select_related("user"))
+    return {
+        "patient": patient,
+        "rights": rights,
+        "age": patient.age_on(today),
+        "is_child": patient.is_child_on(today),
+        "carers": links,
+        "logins": _logins(patient, [link for link in links if link.is_live(today)]),
+        "episodes": _episodes(patient, today, with_plan=rights["reminder_view"]),
+        "appointments": _appointments(patient) if rights["appointment_view"] else [],
+        "messages_sent": _messages(patient) if rights["message_view"] else [],
+        "answers": _answers(patient) if rights["stepresponse_view"] else [],
+        "reads": _reads(patient) if rights["auditevent_view"] else [],
+        "now": now,
+        "today": today,
+    }
+
+
+def _logins(patient: Patient, links: Iterable[RelatedPerson]) -> list[Login]:
+    users = [*([patient.user] if patient.user else []), *(link.user for link in links)]
+    addresses = {user.email for user in users}
+    suppressed = set(
+        Suppression.objects.filter(address__in=addresses, lifted_at=None).values_list("address", flat=True)
+    )
+    newest: dict[Any, Invitation] = {}
+    rows = Invitation.objects.filter(user__in=users, withdrawn_at=None).order_by("created_at")
+    for invitation in rows:
+        newest[invitation.user_id] = invitation
+    return [
+        Login(user, user.last_login is not None, user.email in suppressed, newest.get(user.pk))
+        for user in users
+    ]
+
+
+def _episodes(patient: Patient, today: date, *, with_plan: bool) -> list[EpisodePart]:
+    rows = Episode.objects.filter(patient=patient).select_related(
+        "procedure", "version__pathway", "version__clinic", "surgeon"
+    ).prefetch_related("anchor_dates", "version__steps", "imaging_requests__step__texts", "imaging_requests__appointment")
+    reminders = _reminders(patient) if with_plan else {}
+    return [_part(episode, patient, reminders.get(episode.pk, []), today) for episode in rows]
+
+
+def _part(episode: Episode, patient: Patient, reminders: list[Reminder], today: date) -> EpisodePart:
+    rows = [_plan_row(row, patient.clinic.language) for row in reminders]
+    monday = today - timedelta(days=today.weekday())
+    ahead = [row for row in rows if row.reminder.local_date >= monday]
+    past = [row for row in reversed(rows) if row.reminder.local_date < monday]
+    return EpisodePart(
+        episode=episode,
+        countdown=countdown(episode.surgery_on, today),
+        ahead=_weeks(ahead, monday),
+        past=_weeks(past, monday),
+        has_milestones=any(":" in step.anchor for step in episode.version.steps.all()),
+    )
+
+
+def _reminders(patient: Patient) -> dict[Any, list[Reminder]]:
+    rows = Reminder.objects.filter(episode__patient=patient).select_related("step", "recipient")
+    found: dict[Any, list[Reminder]] = defaultdict(list)
+    for row in rows.prefetch_related("step__texts").order_by("local_date", "local_time", "id"):
+        found[row.episode_id].append(row)
+    return found
+
+
+def _plan_row(row: Reminder, language: str) -> PlanRow:
+    title = title_of(row.step, language) if row.step else str(row.get_kind_display()).capitalize()
+    return PlanRow(row, title, reasons.reason(row.reason) if row.reason else "")
+
+
+def _weeks(rows: Iterable[PlanRow], this_monday: date) -> list[PlanWeek]:
+    weeks: dict[date, PlanWeek] = {}
+    for row in rows:
+        day = row.reminder.local_date
+        monday = day - timedelta(days=day.weekday())
+        weeks.setdefault(monday, PlanWeek(monday, monday == this_monday)).rows.append(row)
+    return list(weeks.values())
+
+
+def countdown(day: date | None, today: date) -> str:
+    """How far away surgery is, or how long ago it was."""
+    if day is None:
+        return _("no date yet")
+    distance = (day - today).days
+    if distance == 0:
+        return _("today")
+    if distance > 0:
+        return ngettext("in %(n)d day", "in %(n)d days", distance) % {"n": distance}
+    return ngettext("%(n)d day ago", "%(n)d days ago", -distance) % {"n": -distance}
+
+
+def _appointments(patient: Patient) -> list[Appointment]:
+    rows = Appointment.objects.filter(episode__patient=patient).select_related("location")
+    return list(rows.order_by("-starts_at"))
+
+
+def _messages(patient: Patient) -> list[Message]:
+    rows = Message.objects.filter(reminders__episode__patient=patient).distinct()
+    return list(rows.select_related("recipient").defer("html", "text", "calendar")[:MESSAGES_SHOWN])
+
+
+def _answers(patient: Patient) -> list[Any]:
+    rows = StepResponse.objects.filter(episode__patient=patient).select_related("step", "by")
+    found: list[Any] = list(rows.prefetch_related("step__texts").order_by("-answered_at"))
+    for row in found:
+        row.title = title_of(row.step, patient.clinic.language)
+    return found
+
+
+def _reads(patient: Patient) -> list[AuditEvent]:
+    return list(AuditEvent.objects.of_patient(patient.pk).order_by("-id")[:READS_SHOWN])
+
+

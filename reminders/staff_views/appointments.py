@@ -1,0 +1,207 @@
+"""Visits and X-rays: booking, moving, cancelling, and what became of them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from patients import actions
+from patients.forms import MoveVisit, VisitForm, XrayVisit
+from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest
+from portal import audit, clock
+from portal.permissions import within
+from portal.staff_forms import ConfirmForm, ReasonForm
+from portal.staff_site import page
+from reminders.reconciler import reconcile
+from reminders.staff_plan import title_of
+from reminders.staff_views.records import (
+    appointment_or_404,
+    done,
+    episode_or_404,
+    patient_url,
+    staff_of,
+    xray_or_404,
+)
+
+# X-rays are worth booking this long before their window opens.
+BOOK_AHEAD = timedelta(weeks=6)
+MOST_XRAYS = 200
+
+
+@require_http_methods(["GET", "POST"])
+def book(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Book a visit of an episode."""
+    episode = episode_or_404(request, pk, "appointment.add")
+    form = VisitForm(request.POST or None, clinic=episode.patient.clinic)
+    if request.method == "POST" and form.is_valid():
+        return _book(request, episode, form, kind=form.cleaned_data["kind"])
+    title = _("Book a visit for %(name)s") % {"name": episode.patient.name}
+    return _form(request, episode, form, title, _("Book the visit"))
+
+
+@require_http_methods(["GET", "POST"])
+def xray_book(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Book a slot for an X-ray that is due."""
+    wanted = xray_or_404(request, pk, "imagingrequest.book")
+    form = XrayVisit(request.POST or None, clinic=wanted.episode.patient.clinic)
+    if request.method == "POST" and form.is_valid():
+        return _book(request, wanted.episode, form, kind=AppointmentKind.XRAY, imaging_request=wanted)
+    title = _("Book an X-ray for %(name)s") % {"name": wanted.episode.patient.name}
+    intro = _("It is due between %(first)s and %(last)s.") % {
+        "first": f"{wanted.window_from:%d %B %Y}", "last": f"{wanted.window_until:%d %B %Y}",
+    }  # fmt: skip
+    if wanted.status != ImagingRequest.Status.DUE:
+        intro = _("This X-ray is booked or done already.")
+    return _form(request, wanted.episode, form, title, _("Book the X-ray"), intro)
+
+
+def _book(request: HttpRequest, episode: Episode, form: VisitForm, **what: Any) -> HttpResponse:
+    values = form.cleaned_data
+    wanted: ImagingRequest | None = what.get("imaging_request")
+    with transaction.atomic():
+        is_first = form.act_once() and _still_due(wanted)
+        if is_first:
+            names = ("on", "at", "minutes", "location", "note")
+            actions.book_appointment(
+                episode=episode, by=staff_of(request), now=clock.now(), **what,
+                **{name: values[name] for name in names},
+            )  # fmt: skip
+            plan_again(episode)
+    return done(request, episode.patient, _("The visit is booked."), is_first=is_first, part="visits")
+
+
+def _still_due(wanted: ImagingRequest | None) -> bool:
+    if wanted is None:
+        return True
+    rows = ImagingRequest.objects.select_for_update().to_book()
+    return rows.filter(pk=wanted.pk).exists()
+
+
+def plan_again(episode: Episode) -> None:
+    """Bring the plan up to date at once, so that the page shows it."""
+    reconcile(episode, now=clock.now())
+
+
+@require_http_methods(["GET", "POST"])
+def move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Give a visit another time."""
+    visit = appointment_or_404(request, pk, "appointment.move")
+    form = MoveVisit(request.POST or None, initial={"on": visit.local_date, "at": visit.local_time})
+    if request.method == "POST" and form.is_valid() and _can_move(visit):
+        values = form.cleaned_data
+        with transaction.atomic():
+            is_first = form.act_once()
+            if is_first:
+                actions.move_appointment(
+                    appointment=visit, on=values["on"], at=values["at"], reason=values["reason"],
+                    by=staff_of(request), now=clock.now(),
+                )  # fmt: skip
+                plan_again(visit.episode)
+        return done(request, visit.episode.patient, _("The visit is moved."), is_first=is_first, part="visits")
+    return _form(request, visit.episode, form, _("Move: %(visit)s") % {"visit": visit}, _("Move the visit"))
+
+
+def _can_move(visit: Appointment) -> bool:
+    return visit.status == Appointment.Status.BOOKED
+
+
+@require_http_methods(["GET", "POST"])
+def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Call a visit off."""
+    visit = appointment_or_404(request, pk, "appointment.cancel")
+    return _outcome(
+        request, visit, ReasonForm(request.POST or None), actions.cancel_appointment,
+        _("Cancel: %(visit)s"), _("Cancel the visit"), _("An X-ray that was booked with it is to be booked again."),
+    )  # fmt: skip
+
+
+@require_http_methods(["GET", "POST"])
+def attended(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Record that a visit took place."""
+    visit = appointment_or_404(request, pk, "appointment.record_outcome")
+    return _outcome(
+        request, visit, ConfirmForm(request.POST or None), actions.mark_attended,
+        _("Attended: %(visit)s"), _("Record as attended"), _("An X-ray that was booked with it counts as done."),
+    )  # fmt: skip
+
+
+@require_http_methods(["GET", "POST"])
+def missed(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Record that nobody came; for a child, was not brought. Nobody is written to."""
+    visit = appointment_or_404(request, pk, "appointment.record_outcome")
+    form = ReasonForm(request.POST or None)
+    form.fields["reason"].required = False
+    intro = _("No mail is sent about it. An X-ray that was booked with it is to be booked again.")
+    is_child = visit.episode.patient.is_child_on(visit.local_date)
+    title = _("Was not brought: %(visit)s") if is_child else _("Did not come: %(visit)s")
+    return _outcome(request, visit, form, actions.mark_missed, title, _("Record it"), intro)
+
+
+def _outcome(
+    request: HttpRequest, visit: Appointment, form: Any, action: Any, title: str, button: str, intro: str
+) -> HttpResponse:
+    if request.method == "POST" and form.is_valid():
+        details = {"reason": form.cleaned_data["reason"]} if "reason" in form.fields else {}
+        with transaction.atomic():
+            is_first = Appointment.objects.select_for_update().booked().filter(pk=visit.pk).exists()
+            if is_first:
+                action(appointment=visit, by=staff_of(request), now=clock.now(), **details)
+                plan_again(visit.episode)
+        return done(request, visit.episode.patient, _("It is recorded."), is_first=is_first, part="visits")
+    return _form(request, visit.episode, form, title % {"visit": visit}, button, intro)
+
+
+def _form(
+    request: HttpRequest, episode: Episode, form: Any, title: str, button: str, intro: str = ""
+) -> HttpResponse:
+    return page(
+        request, "admin/form.html", title, form=form, button=button, intro=intro,
+        back_url=patient_url(episode.patient, "visits"),
+    )  # fmt: skip
+
+
+@require_safe
+def xrays(request: HttpRequest) -> HttpResponse:
+    """The X-rays that wait for a booking: overdue first, then those whose window opens soon."""
+    today = clock.today()
+    rows = ImagingRequest.objects.visible_to(request.user).to_book()
+    rows = within(rows, request.user, "imagingrequest.view").filter(window_from__lte=today + BOOK_AHEAD)
+    rows = rows.select_related("episode__patient__clinic", "episode__procedure", "step")
+    found = list(rows.prefetch_related("step__texts").order_by("window_until", "id")[:MOST_XRAYS])
+    patients = [row.episode.patient for row in found]
+    audit.note_list(
+        request, "imagingrequest.list", by=staff_of(request), rows=[(row.clinic, row.pk) for row in patients]
+    )
+    return page(
+        request, "admin/reminders/xrays.html", _("X-rays to book"), groups=_by_urgency(found, today), today=today
+    )
+
+
+def _by_urgency(rows: list[Any], today: date) -> list[tuple[str, str, list[Any]]]:
+    for row in rows:
+        row.title = title_of(row.step, row.episode.patient.clinic.language)
+    overdue = [row for row in rows if row.window_until < today]
+    due = [row for row in rows if row.window_from <= today <= row.window_until]
+    soon = [row for row in rows if row.window_from > today]
+    return [
+        (_("Overdue: the window is over"), "bad", overdue),
+        (_("Due now: the window is open"), "warn", due),
+        (_("Opens within six weeks"), "", soon),
+    ]
+
+
+PAGES = (
+    ("episode/<uuid:pk>/visits/book/", book, "appointment_book"),
+    ("visit/<uuid:pk>/move/", move, "appointment_move"),
+    ("visit/<uuid:pk>/cancel/", cancel, "appointment_cancel"),
+    ("visit/<uuid:pk>/attended/", attended, "appointment_attended"),
+    ("visit/<uuid:pk>/missed/", missed, "appointment_missed"),
+    ("xrays/", xrays, "xrays"),
+    ("xrays/<uuid:pk>/book/", xray_book, "xray_book"),
+)

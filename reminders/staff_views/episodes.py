@@ -1,0 +1,241 @@
+"""Booking an operation, moving its dates, ending it: each shows what will happen before it does."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from patients import actions as records
+from patients.models import Episode, Patient
+from portal import clock
+from portal.staff_forms import ConfirmForm, ReasonForm
+from portal.staff_site import page
+from reminders import actions
+from reminders.diff import Change, Diff
+from reminders.models import Reminder
+from reminders.planner import Desired
+from reminders.staff_forms import DATES, Booking, DateForm
+from reminders.staff_plan import Names, digest, sections, timeline
+from reminders.staff_views.records import (
+    done,
+    episode_or_404,
+    patient_or_404,
+    patient_url,
+    staff_of,
+    today_at,
+)
+
+
+@require_http_methods(["GET", "POST"])
+def book(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Book an operation: the form, then the whole plan as it would be, then the booking."""
+    patient = patient_or_404(request, pk, "episode.add")
+    form = Booking(request.POST or None, patient=patient, today=today_at(patient))
+    if form.was_sent_before:
+        return done(request, patient, "", is_first=False)
+    if request.method == "POST" and form.is_valid() and "change" not in request.POST:
+        if "confirm" in request.POST:
+            return _book(request, patient, form)
+        return _booking_preview(request, patient, form)
+    return page(
+        request, "admin/reminders/book.html", _("Book an operation for %(name)s") % {"name": patient.name},
+        patient=patient, form=form, button=_("Show the plan"), back_url=patient_url(patient),
+    )  # fmt: skip
+
+
+def _booking_preview(request: HttpRequest, patient: Patient, form: Booking) -> HttpResponse:
+    values = form.booking
+    rows = actions.preview_booking(
+        patient=patient, version=values["version"], surgery_on=values["surgery_on"],
+        decision_on=values["decision_on"], now=clock.now(),
+    )  # fmt: skip
+    names = Names.of(values["version"], {row.key.recipient_id for row in rows})
+    return page(
+        request, "admin/reminders/booking_preview.html", _("The plan for %(name)s") % {"name": patient.name},
+        patient=patient, form=form, booking=values, phases=timeline(rows, names, values["surgery_on"]),
+        going=sum(1 for row in rows if not row.skipped), left_out=_left_out(rows),
+        side=dict(Episode.Side.choices)[values["side"]], has_readers=bool(names.people),
+    )  # fmt: skip
+
+
+def _left_out(rows: list[Desired]) -> int:
+    return sum(1 for row in rows if row.skipped)
+
+
+def _book(request: HttpRequest, patient: Patient, form: Booking) -> HttpResponse:
+    with transaction.atomic():
+        Patient.objects.select_for_update().get(pk=patient.pk)
+        is_first = form.act_once()
+        if is_first:
+            _episode, diff = actions.book(
+                patient=patient, by=staff_of(request), now=clock.now(), **form.booking
+            )
+            count = len(diff.of(Change.NEW))
+    if not is_first:
+        return done(request, patient, "", is_first=False)
+    words = ngettext("Booked, with %(n)d reminder.", "Booked, with %(n)d reminders.", count)
+    return done(request, patient, words % {"n": count}, part="plan")
+
+
+@require_http_methods(["GET", "POST"])
+def move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Move the day of surgery."""
+    episode = episode_or_404(request, pk, "episode.move")
+    return _set_date(request, episode, [("surgery", _("Surgery"))], _("Move surgery"))
+
+
+@require_http_methods(["GET", "POST"])
+def set_date(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Enter the day of coming in, of going home, or of stopping smoking."""
+    episode = episode_or_404(request, pk, "episode.set_date")
+    return _set_date(request, episode, DATES, _("Enter a date"))
+
+
+@require_http_methods(["GET", "POST"])
+def milestone(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Confirm that a milestone of the pathway is reached."""
+    episode = episode_or_404(request, pk, "episode.confirm_milestone")
+    anchors = sorted({step.anchor for step in episode.version.steps.all() if ":" in step.anchor})
+    return _set_date(
+        request, episode, [(name, milestone_name(name)) for name in anchors], _("Confirm a milestone")
+    )
+
+
+def milestone_name(anchor: str) -> str:
+    """A milestone in words: its own name without the underscores."""
+    return anchor.partition(":")[2].replace("_", " ").capitalize()
+
+
+def _set_date(request: HttpRequest, episode: Episode, anchors: Any, title: str) -> HttpResponse:
+    form = DateForm(
+        request.POST or None, episode=episode, today=today_at(episode.patient), anchors=anchors
+    )
+    if form.was_sent_before:
+        return done(request, episode.patient, "", is_first=False)
+    if request.method == "POST" and form.is_valid() and "change" not in request.POST:
+        try:
+            return _previewed(request, episode, form, title)
+        except ValidationError as error:
+            form.refuse(error)
+    return page(
+        request, "admin/reminders/date.html", title, episode=episode, patient=episode.patient, form=form,
+        button=_("Show what changes"), back_url=patient_url(episode.patient),
+        dates=[(_anchor_name(name), day) for name, day in episode.anchors.items()],
+        is_possible=bool(anchors) and episode.is_open,
+    )  # fmt: skip
+
+
+def _previewed(request: HttpRequest, episode: Episode, form: DateForm, title: str) -> HttpResponse:
+    if "digest" in request.POST:
+        return _confirm_date(request, episode, form, title)
+    return _show_diff(request, episode, form, title, _preview(episode, form))
+
+
+def _anchor_name(anchor: str) -> str:
+    known = {"decision": _("Decided on"), "surgery": _("Surgery"), **{key: str(name) for key, name in DATES}}
+    return known.get(anchor) or milestone_name(anchor)
+
+
+def _preview(episode: Episode, form: DateForm) -> Diff:
+    values = form.cleaned_data
+    return actions.preview_anchor(
+        episode=episode, anchor=values["anchor"], on=values["on"], now=clock.now()
+    )
+
+
+def _show_diff(
+    request: HttpRequest, episode: Episode, form: DateForm, title: str, diff: Diff, *, changed: bool = False
+) -> HttpResponse:
+    anchor = form.cleaned_data["anchor"]
+    names = Names.of(episode.version, {item.key.recipient_id for item in diff.items})
+    categories = dict(Reminder.objects.filter(episode=episode).values_list("step_key", "category"))
+    categories |= {item.key.step: item.desired.rule.category for item in diff.items if item.desired}
+    return page(
+        request, "admin/reminders/diff.html", title, episode=episode, patient=episode.patient, form=form,
+        sections=sections(diff, names, categories), counts=diff.counts, digest=digest(diff), changed=changed,
+        before=episode.anchors.get(anchor), after=form.cleaned_data["on"], event=_anchor_name(anchor),
+        tells=anchor == "surgery" and anchor in episode.anchors,
+    )  # fmt: skip
+
+
+def _confirm_date(request: HttpRequest, episode: Episode, form: DateForm, title: str) -> HttpResponse:
+    """Write what was shown. Where the plan changed meanwhile, show it anew and write nothing."""
+    values = form.cleaned_data
+    with transaction.atomic():
+        Episode.objects.select_for_update().get(pk=episode.pk)
+        diff = _preview(episode, form)
+        if digest(diff) != request.POST["digest"]:
+            return _show_diff(request, episode, form, title, diff, changed=True)
+        if not form.act_once():
+            return done(request, episode.patient, "", is_first=False)
+        asked = {item.key.step for item in diff.items if item.asks}
+        actions.move_anchor(
+            episode=episode, anchor=values["anchor"], on=values["on"], reason=values["reason"],
+            resend=frozenset(asked & set(request.POST.getlist("resend"))),
+            by=staff_of(request), now=clock.now(),
+        )  # fmt: skip
+    return done(request, episode.patient, _("The date is entered and the plan follows it."), part="plan")
+
+
+@require_http_methods(["GET", "POST"])
+def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Call an operation off."""
+    episode = episode_or_404(request, pk, "episode.cancel")
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            with transaction.atomic():
+                if form.act_once():
+                    actions.cancel_surgery(
+                        episode=episode, by=staff_of(request), now=clock.now(), reason=form.cleaned_data["reason"]
+                    )
+            return done(request, episode.patient, _("The operation is cancelled and its plan has stopped."))
+        except ValidationError as error:
+            form.refuse(error)
+    return _ending(request, episode, form, _("Cancel surgery"), _(
+        "Everything that is planned for it is dropped, visits that lie ahead are cancelled, "
+        "and the people who get the mail are told once."
+    ))  # fmt: skip
+
+
+@require_http_methods(["GET", "POST"])
+def finish(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Close an episode that is over."""
+    episode = episode_or_404(request, pk, "episode.finish")
+    form = ConfirmForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            records.close_episode(
+                episode=episode, status=Episode.Status.FINISHED, by=staff_of(request), now=clock.now()
+            )
+            actions.reconcile(Episode.objects.for_planning().get(pk=episode.pk), now=clock.now())
+        return done(request, episode.patient, _("The episode is finished; nothing more is sent for it."))
+    words = _("Nothing more is sent for it. What was sent stays in the record.")
+    return _ending(request, episode, form, _("Finish this episode"), words)
+
+
+def _ending(request: HttpRequest, episode: Episode, form: Any, title: str, intro: str) -> HttpResponse:
+    open_rows = Reminder.objects.filter(episode=episode).open().count()
+    words = ngettext("%(n)d reminder is still planned.", "%(n)d reminders are still planned.", open_rows)
+    return page(
+        request, "admin/reminders/ending.html", title, episode=episode, patient=episode.patient, form=form,
+        intro=intro, planned=words % {"n": open_rows}, button=title, danger=True,
+        back_url=patient_url(episode.patient), is_possible=episode.is_open,
+    )  # fmt: skip
+
+
+PAGES = (
+    ("patient/<uuid:pk>/book/", book, "episode_book"),
+    ("episode/<uuid:pk>/move/", move, "episode_move"),
+    ("episode/<uuid:pk>/date/", set_date, "episode_date"),
+    ("episode/<uuid:pk>/milestone/", milestone, "episode_milestone"),
+    ("episode/<uuid:pk>/cancel/", cancel, "episode_cancel"),
+    ("episode/<uuid:pk>/finish/", finish, "episode_finish"),
+)
