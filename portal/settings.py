@@ -5,6 +5,7 @@ without must be set; a missing variable is named, with what to put there.
 """
 
 import ipaddress
+import secrets
 import sqlite3
 from datetime import timedelta
 from importlib.util import find_spec
@@ -362,6 +363,8 @@ MAIL_PER_SECOND = whole_number("MAIL_PER_SECOND", 0)
 MAIL_PER_SECOND_PER_DOMAIN = whole_number("MAIL_PER_SECOND_PER_DOMAIN", 0)
 # The provider's settings as a JSON object, for example {"POSTMARK_SERVER_TOKEN": "..."}.
 ANYMAIL = env.json("ANYMAIL", default={})
+# Providers' webhooks must bring this, as "user:password". Unset, it is one that nobody knows.
+ANYMAIL.setdefault("WEBHOOK_SECRET", f"nobody:{secrets.token_urlsafe(32)}")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Stepwise <no-reply@{_base.hostname}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 

@@ -29,6 +29,8 @@ urlpatterns = [
     path("", include("reminders.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    # What mail providers report about bounces; each call must bring the secret (settings.ANYMAIL).
+    path("anymail/", include("anymail.urls")),
 ]
 
 handler400 = "portal.views.bad_request"

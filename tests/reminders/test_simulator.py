@@ -30,7 +30,7 @@ def everything():
 
 
 def moments(rows, step):
-    return [row.at.replace(tzinfo=None) for row in rows if row.key.step == step]
+    return [f"{row.at:%Y-%m-%d %H:%M}" for row in rows if row.key.step == step]
 
 
 def test_simulating_writes_nothing(planned):
@@ -191,7 +191,7 @@ def test_a_past_span_is_planned_as_of_its_beginning(planned):
         planned.episode, first=date(2026, 1, 1), last=LAST, now=NOW + timedelta(days=90)
     )
 
-    assert moments(rows, "pack-bag") == [datetime(2026, 4, 25, 9, 0)]
+    assert moments(rows, "pack-bag") == ["2026-04-25 09:00"]
     assert [row.goes for row in rows if row.key.step == "pack-bag"] == [True]
 
 

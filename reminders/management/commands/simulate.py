@@ -91,10 +91,10 @@ class Command(BaseCommand):
         )
 
     def _print_rows(self, rows: Iterable[Row]) -> None:
-        number = 0
-        for number, row in enumerate(rows, start=1):
+        listed = list(rows)
+        for row in listed:
             self.stdout.write(f"{line(row)}  {row.verdict}")
-        self.stdout.write(f"{number} reminders.")
+        self.stdout.write(f"{len(listed)} reminders.")
 
     def _print_pairs(self, pairs: Iterable[Pair]) -> None:
         listed = list(pairs)
