@@ -46,7 +46,7 @@ def make_drafts(*, clinic: Clinic, folder: Path = CATALOGUE) -> LoadReport:
 
 
 def _draft_all(catalogue: Catalogue, clinic: Clinic, *, force: bool, report: LoadReport) -> None:
-    reader = StepReader(_disagreements_of_fact(catalogue), _american_words(catalogue))
+    reader = StepReader(Relations(catalogue.disagreements), Glossary(catalogue.words))
     for row in catalogue.pathways:
         _draft(row, clinic, reader, force=force, report=report)
 

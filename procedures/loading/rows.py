@@ -186,7 +186,7 @@ def _load(
         seen.add(row.data[key])
         stored = existing.get(row.data[key])
         put(
-            kind.model(key=row.data[key]) if stored is None else stored,
+            kind.model(key=row.data[key]) if stored is None else stored,  # type: ignore[misc]
             row.data[key],
             incoming=kind.incoming(row.data),
             here=kind.stored(stored) if stored else {},

@@ -38,7 +38,8 @@ def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
     trail: Trail = tuple(error.absolute_path)
     if error.validator == "additionalProperties":
         allowed = set(error.schema["properties"]) if isinstance(error.schema, dict) else set()
-        for name in sorted(set(error.instance) - allowed):
+        present: Any = error.instance
+        for name in sorted(set(present) - allowed):
             yield document.problem((*trail, name), "unknown field")
         return
     if error.validator == "oneOf" and error.context:
@@ -52,14 +53,16 @@ def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
 def _sentence(error: ValidationError) -> str:
     """One plain line about what is wrong, without the dump of the whole value that jsonschema adds."""
     rule, value = error.validator, error.validator_value
+    instance: Any = error.instance
+    words: Any = value
     if rule == "required":
-        missing = next(name for name in value if name not in error.instance)
+        missing = next(name for name in words if name not in instance)
         return f"“{missing}” is missing"
     if rule == "dependentRequired":
         missing, present = re.findall(r"'([^']+)'", error.message)[:2]
         return f"“{missing}” is missing: “{present}” needs it"
     plain = {
-        "enum": f"“{error.instance}” is not one of {', '.join(map(str, value))}"
+        "enum": f"“{error.instance}” is not one of {', '.join(map(str, words))}"
         if rule == "enum"
         else "",
         "pattern": f"“{error.instance}” is not written as it must be ({_hint(error)})",

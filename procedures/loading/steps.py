@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import Any
 
+from procedures.loading.glossary import Glossary
 from procedures.loading.merge import Content
+from procedures.loading.relations import Relations
 from procedures.loading.rows import Keys, point_to
 from procedures.models import Disagreement, Fact, PathwayVersion, Slot, Step, StepText
-from procedures.wording import placeholders_in
 
 PARTS = ("subject", "title", "todo", "body")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -43,8 +43,8 @@ SAME = (
 class StepReader:
     """Turns a step of a file into content, with what other files say about its facts and its words."""
 
-    disagreements_of_fact: Mapping[str, set[str]]
-    american: Mapping[str, str] = field(default_factory=dict)
+    relations: Relations
+    glossary: Glossary
 
     def content(self, data: Mapping[str, Any], position: int) -> Content:
         """The content of the step `data`, at `position` of its pathway."""
@@ -59,7 +59,10 @@ class StepReader:
 
     def _texts(self, texts: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
         british = texts["en-gb"]
-        american = {**{p: self._americanised(british[p]) for p in PARTS}, **texts.get("en-us", {})}
+        american = {
+            **{p: self.glossary.american(british[p]) for p in PARTS},
+            **texts.get("en-us", {}),
+        }
         whole = {**texts, "en-us": american}
         if american == dict(british):
             del whole["en-us"]
@@ -69,39 +72,10 @@ class StepReader:
             for part in PARTS
         }
 
-    def _americanised(self, words: str) -> str:
-        if not self.american:
-            return words
-        return re.sub(
-            r"\b("
-            + "|".join(sorted(map(re.escape, self.american), key=len, reverse=True))
-            + r")\b",
-            self._american_word,
-            words,
-            flags=re.IGNORECASE,
-        )
-
-    def _american_word(self, match: re.Match[str]) -> str:
-        word = self.american[match[0].lower()]
-        return word[0].upper() + word[1:] if match[0][0].isupper() else word
-
     def _references(self, data: Mapping[str, Any], texts: Iterable[str]) -> Content:
-        named = [name.partition(":") for name in placeholders_in(*texts)]
-        facts = data.get("facts", ())
         offset = data["offset"]
-        return {
-            "facts": sorted(facts),
-            "disagreements": sorted(
-                {*data.get("disagreements", ())}
-                | {key for kind, _, key in named if kind == "settled"}
-                | {key for fact in facts for key in self.disagreements_of_fact.get(fact, ())}
-            ),
-            "slots": sorted(
-                {*data.get("slots", ())}
-                | {key for kind, _, key in named if kind == "slot"}
-                | ({offset["slot"]} if isinstance(offset, dict) else set())
-            ),
-        }
+        needed = {offset["slot"]} if isinstance(offset, dict) else set()
+        return self.relations.of(data, texts, further_slots=needed)
 
 
 def _what(data: Mapping[str, Any]) -> Content:
