@@ -106,6 +106,8 @@ def _message(mail: Mail, backend: BaseEmailBackend) -> EmailMultiAlternatives:
         message.attach_alternative(mail.html, "text/html")
     if mail.calendar:
         message.attach("appointment.ics", mail.calendar, "text/calendar")
+    # Providers give a mail an id of their own; this comes back with what they report of it.
+    message.metadata = {"message_id": mail.message_id}  # type: ignore[attr-defined]
     return message
 
 

@@ -5,6 +5,7 @@ import ssl
 
 import pytest
 from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
+from django.core import mail as django_mail
 from requests import Response
 
 from portal import mail
@@ -33,7 +34,7 @@ def provider_answered(status: int) -> AnymailAPIError:
         (recipient_refused(421, b"4.3.2 closing"), Outcome.SLOW_DOWN),
         (smtplib.SMTPDataError(450, b"4.7.1 greylisted"), Outcome.SLOW_DOWN),
         (recipient_refused(550, b"5.1.1 no such user"), Outcome.NO_SUCH_ADDRESS),
-        (recipient_refused(550, b"no such user"), Outcome.NO_SUCH_ADDRESS),
+        (recipient_refused(550, b"no such user"), Outcome.PERMANENT),
         (smtplib.SMTPDataError(554, b"5.1.10 null MX"), Outcome.NO_SUCH_ADDRESS),
         (smtplib.SMTPDataError(554, b"5.6.0 no"), Outcome.PERMANENT),
         (recipient_refused(552, b"5.2.2 mailbox full"), Outcome.PERMANENT),
@@ -73,3 +74,11 @@ def test_a_server_without_tls_stops_the_channel(smtp_server, settings):
 
     assert answer.outcome == Outcome.CHANNEL_REFUSED
     assert smtp_server.delivered == []
+
+
+def test_a_provider_gets_our_message_id_to_give_back_in_its_reports(settings):
+    settings.EMAIL_BACKEND = "anymail.backends.test.EmailBackend"
+    sent = mail.Mail(to="pat@example.com", subject="One", text="Hello")
+
+    assert mail.send(sent).outcome == Outcome.SENT
+    assert django_mail.outbox[0].anymail_test_params["metadata"] == {"message_id": sent.message_id}
