@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +10,11 @@ from django.db import transaction
 from portal import audit
 from portal.models import AuditEvent, Clinic
 from procedures.loading.catalogue import CATALOGUE, Catalogue, Row
+from procedures.loading.glossary import Glossary
 from procedures.loading.merge import Content, Edit, LoadReport, is_edited
+from procedures.loading.pages import load_pages
 from procedures.loading.reading import read_catalogue
+from procedures.loading.relations import Relations
 from procedures.loading.rows import Keys, load_rows, put
 from procedures.loading.steps import StepReader, new_step, stored_content, write_step
 from procedures.models import Pathway, PathwayVersion, Step
@@ -28,6 +30,7 @@ def load_catalogue(*, folder: Path = CATALOGUE, force: bool = False) -> LoadRepo
     report = LoadReport()
     with transaction.atomic():
         load_rows(catalogue, force=force, report=report)
+        load_pages(catalogue, force=force, report=report)
         for clinic in Clinic.objects.all():
             _draft_all(catalogue, clinic, force=force, report=report)
     return report
@@ -49,18 +52,6 @@ def _draft_all(catalogue: Catalogue, clinic: Clinic, *, force: bool, report: Loa
     reader = StepReader(Relations(catalogue.disagreements), Glossary(catalogue.words))
     for row in catalogue.pathways:
         _draft(row, clinic, reader, force=force, report=report)
-
-
-def _disagreements_of_fact(catalogue: Catalogue) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for row in catalogue.disagreements:
-        for fact in row.data.get("facts", ()):
-            found[fact].add(row.data["key"])
-    return found
-
-
-def _american_words(catalogue: Catalogue) -> dict[str, str]:
-    return {row.data["en-gb"].lower(): row.data["en-us"] for row in catalogue.words}
 
 
 def _draft(
