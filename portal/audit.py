@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest
 
 from portal.models import AuditEvent, Clinic
@@ -89,12 +89,15 @@ def note_list(
 def write_reads(request: HttpRequest) -> None:
     """Add a READ event for everything noted for `request`, each once. Raises DatabaseError."""
     noted = request.__dict__.pop("_reads", {})
-    by = request.user if noted and request.user.is_authenticated else None
-    for (verb, *_rest), (obj, clinic, patient_id, after) in noted.items():
-        record(
-            AuditEvent.Action.READ, verb, by=by, obj=obj, clinic=clinic, patient_id=patient_id,
-            after=after, request=request,
-        )  # fmt: skip
+    if not noted:
+        return
+    by = request.user if request.user.is_authenticated else None
+    with transaction.atomic():
+        for (verb, *_rest), (obj, clinic, patient_id, after) in noted.items():
+            record(
+                AuditEvent.Action.READ, verb, by=by, obj=obj, clinic=clinic, patient_id=patient_id,
+                after=after, request=request,
+            )  # fmt: skip
 
 
 def client_address(request: HttpRequest) -> str | None:
