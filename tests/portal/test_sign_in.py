@@ -1,0 +1,101 @@
+"""Signing in: by password, by code, by a new password; the same answer whether an account exists or not."""
+
+import re
+
+import pytest
+from django.contrib.auth import SESSION_KEY
+from django.test import Client
+
+from tests.factories import PASSWORD
+
+LOGIN = "/accounts/login/"
+
+
+def without_token(text: str) -> str:
+    return re.sub(r'value="[A-Za-z0-9]{64}"', "", text)
+
+
+def test_a_password_signs_in(people, client):
+    answer = client.post(LOGIN, {"login": "PAT@example.com", "password": PASSWORD})
+    assert answer.headers["Location"] == "/"
+    assert client.session[SESSION_KEY] == str(people.patient.user.pk)
+
+
+def test_one_comes_back_to_the_page_one_came_for(people, client):
+    asked = client.get("/messages/")
+    assert asked.headers["Location"] == f"{LOGIN}?next=/messages/"
+    answer = client.post(
+        asked.headers["Location"],
+        {"login": people.patient.user.email, "password": PASSWORD, "next": "/messages/"},
+    )
+    assert answer.headers["Location"] == "/messages/"
+
+
+def test_nobody_is_sent_to_another_site(people, client):
+    answer = client.post(
+        LOGIN,
+        {"login": people.patient.user.email, "password": PASSWORD, "next": "https://evil.example/"},
+    )
+    assert answer.headers["Location"] == "/"
+
+
+def test_an_unknown_address_and_a_wrong_password_get_the_same_answer(people):
+    answers = set()
+    for address in ("pat@example.com", "stranger@example.com"):
+        answer = Client().post(LOGIN, {"login": address, "password": "wrong"})
+        answers.add((answer.status_code, without_token(answer.text).replace(address, "")))
+    assert len(answers) == 1
+
+
+def test_guessing_is_limited_for_each_account(people, client):
+    for _ in range(5):
+        client.post(LOGIN, {"login": "pat@example.com", "password": "wrong"})
+    client.post(LOGIN, {"login": "pat@example.com", "password": PASSWORD})
+    assert SESSION_KEY not in client.session
+
+
+def test_a_code_by_mail_signs_in(people, client, mailoutbox):
+    answer = client.post("/accounts/login/code/", {"email": "pat@example.com"})
+    assert answer.headers["Location"] == "/accounts/login/code/confirm/"
+    (mail,) = mailoutbox
+    assert mail.to == ["pat@example.com"]
+    code = re.search(r"^([A-Z0-9]{3,4}-?[A-Z0-9]{3,4})$", mail.body, re.MULTILINE)
+    assert code is not None, mail.body
+    client.post("/accounts/login/code/confirm/", {"code": code[1]})
+    assert client.session[SESSION_KEY] == str(people.patient.user.pk)
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/code/", "/accounts/password/reset/"])
+def test_asking_by_mail_tells_nothing(people, path):
+    answers = set()
+    for address in ("pat@example.com", "stranger@example.com"):
+        browser = Client()
+        answer = browser.post(path, {"email": address}, follow=True)
+        text = without_token(answer.text).replace(address, "")
+        answers.add((answer.status_code, answer.redirect_chain[-1][0], text))
+    assert len(answers) == 1
+
+
+def test_a_new_password_can_be_chosen_by_mail(people, client, mailoutbox):
+    client.post("/accounts/password/reset/", {"email": "pat@example.com"})
+    path = re.search(r"http://[^/]+(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)
+    assert path is not None
+    form = client.get(path[1], follow=True)
+    where = form.redirect_chain[-1][0]
+    new = "seven quiet herons 1872"
+    client.post(where, {"password1": new, "password2": new})
+    people.patient.user.refresh_from_db()
+    assert people.patient.user.check_password(new)
+
+
+def test_nobody_signs_up_alone(client, db):
+    fields = {"email": "new@example.com", "password1": PASSWORD, "password2": PASSWORD}
+    assert "You come in by invitation" in client.post("/accounts/signup/", fields).text
+    assert SESSION_KEY not in client.session
+
+
+def test_a_deactivated_account_cannot_sign_in(people, client):
+    people.patient.user.is_active = False
+    people.patient.user.save()
+    client.post(LOGIN, {"login": "pat@example.com", "password": PASSWORD})
+    assert SESSION_KEY not in client.session
