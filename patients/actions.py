@@ -121,9 +121,14 @@ def set_email(*, patient: Patient, email: str, by: User | None, now: datetime) -
 
 @transaction.atomic
 def mark_deceased(*, patient: Patient, on: date, by: User, now: datetime) -> None:
-    """Record that the patient died on `on`, a local day. Everything that is planned stops."""
+    """Record that the patient died on `on`, a local day. Everything that is planned stops, visits and X-rays too."""
     patient.deceased_on = on
     patient.save(update_fields=["deceased_on"])
+    visits = Appointment.objects.booked().filter(episode__patient=patient, starts_at__gt=now)
+    for appointment in visits.select_related("episode__patient__clinic"):
+        cancel_appointment(appointment=appointment, by=by, now=now)
+    due = ImagingRequest.objects.to_book().filter(episode__patient=patient)
+    due.update(status=ImagingRequest.Status.WITHDRAWN)
     _record(
         Action.UPDATE, "patient.mark_deceased", by=by, obj=patient, patient=patient,
         after={"deceased_on": str(on)},
