@@ -19,7 +19,7 @@ from unfold.decorators import display
 
 from patients import audit_admin
 from patients.models import AnchorDate, Appointment, Episode, ImagingRequest, Patient
-from patients.record_admin import RecordAdmin, WindowFilter, person_search, surgery_on
+from patients.record_admin import RecordAdmin, WindowFilter, person_search, surgery_day
 from portal import clock
 from portal.staff_admin import ClinicFilter, link
 
@@ -55,13 +55,13 @@ class SurgeryWhen(WindowFilter):
         "soon": (_("in the next 14 days"), lambda: _surgery_within(0, 14)),
         "six_weeks": (_("in the next 6 weeks"), lambda: _surgery_within(0, 42)),
         "recent": (_("in the last 6 weeks"), lambda: _surgery_within(-42, -1)),
-        "none": (_("no date yet"), lambda: Q(surgery_on=None)),
+        "none": (_("no date yet"), lambda: Q(surgery_day=None)),
     }
 
 
 def _surgery_within(first: int, last: int) -> Q:
     today = clock.today()
-    return Q(surgery_on__range=(today + timedelta(days=first), today + timedelta(days=last)))
+    return Q(surgery_day__range=(today + timedelta(days=first), today + timedelta(days=last)))
 
 
 @admin.register(Patient)
@@ -82,7 +82,7 @@ class PatientAdmin(RecordAdmin):
         day = AnchorDate.objects.filter(anchor="surgery", episode__patient=OuterRef("pk"))
         return super().get_queryset(request).annotate(
             operation=Subquery(latest.values("procedure__name")[:1]),
-            surgery_on=Subquery(day.order_by("-episode__created_at").values("on")[:1]),
+            surgery_day=Subquery(day.order_by("-episode__created_at").values("on")[:1]),
         )
 
     def add_view(
@@ -100,10 +100,10 @@ class PatientAdmin(RecordAdmin):
         """What is or was done last."""
         return row.operation or ""
 
-    @display(description=_("surgery"), ordering="surgery_on")
+    @display(description=_("surgery"), ordering="surgery_day")
     def surgery(self, row: Any) -> Any:
         """The day of it."""
-        return row.surgery_on
+        return row.surgery_day
 
     @display(description=_("email address"), ordering="user__email")
     def email(self, row: Patient) -> str:
@@ -132,22 +132,20 @@ class EpisodeAdmin(RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """With the day of surgery."""
-        return super().get_queryset(request).annotate(surgery_on=surgery_on())
+        return super().get_queryset(request).annotate(surgery_day=surgery_day())
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         """The latest surgery first, and above it what has no date yet."""
-        return [models.F("surgery_on").desc(nulls_first=True), "id"]
+        return [models.F("surgery_day").desc(nulls_first=True), "id"]
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Lead to the patients: an operation is booked from the patient's page."""
-        return redirect("admin:patients_patient_changelist")
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never from the list: an operation is booked on the patient's page."""
+        return False
 
-    @display(description=_("surgery"), ordering="surgery_on")
+    @display(description=_("surgery"), ordering="surgery_day")
     def surgery(self, row: Any) -> Any:
         """The day of it."""
-        return row.surgery_on
+        return row.surgery_day
 
     @display(description=_("state"), ordering="status", label={"planned": "info", "active": "success"})
     def state(self, row: Episode) -> Any:
@@ -184,11 +182,9 @@ class AppointmentAdmin(RecordAdmin):
     search_fields = person_search("episode__patient")
     ordering = ("starts_at", "id")
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Lead to the patients: a visit is booked from the patient's page."""
-        return redirect("admin:patients_patient_changelist")
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never from the list: a visit is booked on the patient's page."""
+        return False
 
     @display(description=_("when"), ordering="starts_at")
     def starts(self, row: Appointment) -> str:
@@ -214,6 +210,11 @@ class AppointmentAdmin(RecordAdmin):
         return format_html("{} &nbsp; {}", attended, link("appointment_missed", row.pk, _("Missed")))
 
 
+def _window_soon() -> Q:
+    today = clock.today()
+    return Q(window_from__gt=today, window_from__lte=today + timedelta(weeks=4))
+
+
 class XrayWhen(WindowFilter):
     """By where an X-ray's window lies."""
 
@@ -221,13 +222,8 @@ class XrayWhen(WindowFilter):
     spans = {
         "overdue": (_("over"), lambda: Q(window_until__lt=clock.today())),
         "open": (_("open now"), lambda: Q(window_from__lte=clock.today(), window_until__gte=clock.today())),
-        "soon": (_("opens in 4 weeks"), lambda: _window_soon()),
+        "soon": (_("opens in 4 weeks"), _window_soon),
     }
-
-
-def _window_soon() -> Q:
-    today = clock.today()
-    return Q(window_from__gt=today, window_from__lte=today + timedelta(weeks=4))
 
 
 @admin.register(ImagingRequest)

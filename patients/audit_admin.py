@@ -35,7 +35,7 @@ class AuditEventAdmin(StaffAdmin):
     search_help_text = _("Patient (name or record number), person, or deed")
     ordering = ("-id",)
     fields = readonly_fields = (
-        "when", "actor_label", "deed", "verb", "about", "clinic", "object_type", "object_id",
+        "when", "actor_label", "what", "verb", "about", "clinic", "object_type", "object_id",
         "was", "became", "reason", "address",
     )  # fmt: skip
 
@@ -66,10 +66,18 @@ class AuditEventAdmin(StaffAdmin):
         """The moment it was written."""
         return row.recorded_at
 
-    @display(description=_("what"), ordering="action", label={"R": "info", "D": "danger", "U": "warning", "C": "success"})
+    @display(
+        description=_("what"), ordering="action",
+        label={"R": "info", "D": "danger", "U": "warning", "C": "success"},
+    )  # fmt: skip
     def deed(self, row: AuditEvent) -> Any:
         """Read, added, changed, removed or carried out."""
         return row.action, row.get_action_display()
+
+    @display(description=_("what"))
+    def what(self, row: AuditEvent) -> str:
+        """The same, on the event's own page."""
+        return row.get_action_display()
 
     @display(description=_("about"))
     def about(self, row: Any) -> Any:

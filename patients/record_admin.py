@@ -84,7 +84,7 @@ def person_search(path: str) -> tuple[str, ...]:
     return tuple(f"{path}__{name}" for name in RecordAdmin.search_fields)
 
 
-def surgery_on(path: str = "pk") -> Subquery:
+def surgery_day(path: str = "pk") -> Subquery:
     """The day of surgery of the episode that `path` leads to, for a list."""
     rows = AnchorDate.objects.filter(episode=OuterRef(path), anchor="surgery")
     return Subquery(rows.values("on")[:1])

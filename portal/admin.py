@@ -82,7 +82,10 @@ class ClinicAdmin(StaffAdmin):
     search_fields = ("name",)
     fieldsets = (
         (None, {"fields": ("name", "slug", "language", "time_zone")}),
-        (_("How to reach us"), {"fields": ("phone_in_hours", "opening_hours", "phone_out_of_hours", "emergency_wording")}),
+        (
+            _("How to reach us"),
+            {"fields": ("phone_in_hours", "opening_hours", "phone_out_of_hours", "emergency_wording")},
+        ),
         (_("Sending"), {"fields": ("sending_from", "sending_until", "daily_cap")}),
     )
     readonly_fields = ("slug",)
@@ -149,7 +152,7 @@ class InvitationAdmin(StaffAdmin):
     list_select_related = ("user", "clinic", "invited_by")
     search_fields = ("user__name", "user__email")
     fields = readonly_fields = (
-        "user", "email", "clinic", "created_at", "expires_at", "state", "accepted_at", "withdrawn_at", "invited_by",
+        "user", "email", "clinic", "created_at", "expires_at", "accepted_at", "withdrawn_at", "invited_by",
     )  # fmt: skip
 
     @display(description=_("email address"))

@@ -31,6 +31,11 @@ def style_sheet(request: HttpRequest) -> str:
     return static("portal/css/staff.css")
 
 
+def symbol(request: HttpRequest) -> str:
+    """The sign that stands for the portal in a browser's tab."""
+    return static("portal/app-icon.svg")
+
+
 def environment(request: HttpRequest) -> list[str] | None:
     """The label in the corner that tells the demo from the real thing."""
     return [_("Demo"), "warning"] if settings.STEPWISE_DEMO else None

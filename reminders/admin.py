@@ -58,7 +58,7 @@ class ReminderAdmin(RecordAdmin):
     search_help_text = _("Patient, record number, date of birth, or whom it goes to")
     ordering = ("due_at", "id")
     fields = readonly_fields = (
-        "what", "patient_link", "recipient", "category", "when", "due_at", "valid_until", "state_label", "why",
+        "what", "patient_link", "goes_to", "category", "when", "due_at", "valid_until", "state_in_words", "why",
         "attempts", "message_link", "log",
     )  # fmt: skip
 
@@ -98,6 +98,16 @@ class ReminderAdmin(RecordAdmin):
         """Where it stands."""
         return row.state, row.get_state_display()
 
+    @display(description=_("state"))
+    def state_in_words(self, row: Reminder) -> str:
+        """Where it stands, on its own page."""
+        return row.get_state_display()
+
+    @display(description=_("recipient"))
+    def goes_to(self, row: Reminder) -> str:
+        """Whom it goes to, and where."""
+        return f"{row.recipient}, {row.recipient.email}"
+
     @display(description=_("why"))
     def why(self, row: Reminder) -> str:
         """The reason, in words, where it did not simply go."""
@@ -129,7 +139,9 @@ class ReminderAdmin(RecordAdmin):
 class MessageAdmin(StaffAdmin):
     """Mails as they were sent, newest first."""
 
-    list_display = ("subject_link", "recipient", "to_address", "category", "state_label", "attempts", "sent_at", "created_at")
+    list_display = (
+        "subject_link", "recipient", "to_address", "category", "state_label", "attempts", "sent_at", "created_at",
+    )  # fmt: skip
     list_display_links = None
     list_filter = ("state", "category", ClinicFilter)
     list_select_related = ("recipient", "clinic")

@@ -28,7 +28,7 @@ from patients.models import (
     StepResponse,
 )
 from portal import audit, clock, heartbeat
-from portal.models import User
+from portal.models import Invitation, User
 from portal.permissions import may, within
 from procedures.models import PathwayVersion
 from reminders import pacing, reasons
@@ -136,7 +136,7 @@ def surgery_soon(scene: Scene) -> Worklist:
 def xrays_to_book(scene: Scene) -> Worklist:
     """X-rays to book, those whose window is over first."""
     rows = _scoped(ImagingRequest.objects.to_book(), scene, "imagingrequest.view")
-    rows = rows.filter(window_from__lte=scene.today + BOOK_AHEAD)
+    rows = rows.filter(window_from__lte=scene.today + BOOK_AHEAD, episode__patient__deceased_on=None)
     rows = rows.select_related("episode__patient__clinic").order_by("window_until", "id")
 
     def entry(row: ImagingRequest) -> tuple[Entry, Patient]:
@@ -171,12 +171,14 @@ def unreachable(scene: Scene) -> Worklist:
     """Patients with an open episode whom no mail reaches, or who never accepted their invitation."""
     live = RelatedPerson.objects.filter(patient=OuterRef("pk")).live(scene.today)
     closed = Suppression.objects.filter(lifted_at=None).values("address")
+    accepted = Invitation.objects.filter(user=OuterRef("user"), accepted_at__isnull=False)
     rows = _scoped(Patient.objects.contactable(), scene, "patient.view").annotate(
         has_carer=Exists(live),
         is_closed=Exists(Suppression.objects.filter(lifted_at=None, address=OuterRef("user__email"))),
         carer_closed=Exists(live.filter(user__email__in=closed)),
+        has_accepted=Exists(accepted),
     )
-    is_silent = Q(user__last_login=None, user__created_at__lt=scene.now - INVITED_LONG_AGO)
+    is_silent = Q(has_accepted=False, user__last_login=None, user__created_at__lt=scene.now - INVITED_LONG_AGO)
     rows = rows.filter(Exists(Episode.objects.open().filter(patient=OuterRef("pk")))).filter(
         Q(user=None, has_carer=False) | Q(is_closed=True) | Q(carer_closed=True) | (Q(user__isnull=False) & is_silent)
     )
@@ -186,7 +188,7 @@ def unreachable(scene: Scene) -> Worklist:
             return Entry(row.name, _page(row, "people"), _("no email address and no carer"), "bad"), row
         if row.is_closed or row.carer_closed:
             return Entry(row.name, _page(row, "people"), _("mail to the address does not arrive"), "bad"), row
-        return Entry(row.name, _page(row, "people"), _("has never signed in")), row
+        return Entry(row.name, _page(row, "people"), _("has not accepted the invitation")), row
 
     worklist = Worklist(_("Patients nobody can reach"), _("Everybody with an open episode can be reached."))
     worklist.more = reverse("admin:patients_patient_changelist") + "?login=unused"
@@ -205,7 +207,8 @@ def questions(scene: Scene) -> Worklist:
         words = f"{title_of(row.step, patient.clinic.language)}, {date_format(row.answered_at, 'j M')}"
         return Entry(patient.name, _page(patient, "answers"), f"{words} {row.note}"), patient
 
-    return _fill(Worklist(_("Questions from patients"), _("No question in the last 14 days.")), rows.order_by("-answered_at"), entry)
+    worklist = Worklist(_("Questions from patients"), _("No question in the last 14 days."))
+    return _fill(worklist, rows.order_by("-answered_at"), entry)
 
 
 def drafts(scene: Scene) -> Worklist:

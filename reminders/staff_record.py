@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -21,6 +22,7 @@ from reminders.staff_plan import title_of
 
 MESSAGES_SHOWN = 30
 READS_SHOWN = 30
+WEEKS_APART = timedelta(weeks=4)
 
 _TONES = {
     Reminder.State.SENT: "good",
@@ -53,16 +55,10 @@ class PlanRow:
 
 @dataclass(slots=True)
 class PlanWeek:
-    """The lines of one week of the calendar, and whether it is this one."""
+    """The lines of one week of the calendar, or further away of one month."""
 
-    first: date
-    is_now: bool
+    title: str
     rows: list[PlanRow] = field(default_factory=list)
-
-    @property
-    def last(self) -> date:
-        """Its last day."""
-        return self.first + timedelta(days=6)
 
 
 @dataclass(slots=True)
@@ -130,15 +126,21 @@ def _logins(patient: Patient, links: Iterable[RelatedPerson]) -> list[Login]:
     for invitation in rows:
         newest[invitation.user_id] = invitation
     return [
-        Login(user, user.last_login is not None, user.email in suppressed, newest.get(user.pk))
+        Login(user, _has_come(user, newest.get(user.pk)), user.email in suppressed, newest.get(user.pk))
         for user in users
     ]
+
+
+def _has_come(user: User, invitation: Invitation | None) -> bool:
+    """Whether somebody has signed in, or at least chosen a password."""
+    return user.last_login is not None or bool(invitation and invitation.accepted_at)
 
 
 def _episodes(patient: Patient, today: date, *, with_plan: bool) -> list[EpisodePart]:
     rows = Episode.objects.filter(patient=patient).select_related(
         "procedure", "version__pathway", "version__clinic", "surgeon"
-    ).prefetch_related("anchor_dates", "version__steps", "imaging_requests__step__texts", "imaging_requests__appointment")
+    )
+    rows = rows.prefetch_related("anchor_dates", "version__steps", "imaging_requests__appointment")
     reminders = _reminders(patient) if with_plan else {}
     return [_part(episode, patient, reminders.get(episode.pk, []), today) for episode in rows]
 
@@ -171,12 +173,21 @@ def _plan_row(row: Reminder, language: str) -> PlanRow:
 
 
 def _weeks(rows: Iterable[PlanRow], this_monday: date) -> list[PlanWeek]:
-    weeks: dict[date, PlanWeek] = {}
+    weeks: dict[str, PlanWeek] = {}
     for row in rows:
-        day = row.reminder.local_date
-        monday = day - timedelta(days=day.weekday())
-        weeks.setdefault(monday, PlanWeek(monday, monday == this_monday)).rows.append(row)
+        title = _stretch(row.reminder.local_date, this_monday)
+        weeks.setdefault(title, PlanWeek(title)).rows.append(row)
     return list(weeks.values())
+
+
+def _stretch(day: date, this_monday: date) -> str:
+    """The name of the week that a day lies in; from four weeks ahead on, of the month."""
+    monday = day - timedelta(days=day.weekday())
+    if monday == this_monday:
+        return _("This week")
+    if monday > this_monday + WEEKS_APART:
+        return date_format(day, "F Y")
+    return f"{date_format(monday, 'j M')} – {date_format(monday + timedelta(days=6), 'j M Y')}"
 
 
 def countdown(day: date | None, today: date) -> str:

@@ -171,7 +171,9 @@ def xrays(request: HttpRequest) -> HttpResponse:
     """The X-rays that wait for a booking: overdue first, then those whose window opens soon."""
     today = clock.today()
     rows = ImagingRequest.objects.visible_to(request.user).to_book()
-    rows = within(rows, request.user, "imagingrequest.view").filter(window_from__lte=today + BOOK_AHEAD)
+    rows = within(rows, request.user, "imagingrequest.view").filter(
+        window_from__lte=today + BOOK_AHEAD, episode__patient__deceased_on=None
+    )
     rows = rows.select_related("episode__patient__clinic", "episode__procedure", "step")
     found = list(rows.prefetch_related("step__texts").order_by("window_until", "id")[:MOST_XRAYS])
     patients = [row.episode.patient for row in found]
