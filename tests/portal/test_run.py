@@ -18,6 +18,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from portal.processes import die_with_parent
 from tests.processes import end, wait_until
 from tests.smtp import free_port
 
@@ -63,6 +64,7 @@ class Clinic:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=die_with_parent(os.getpid()),
             )
         self.processes.append(process)
         return process
