@@ -22,6 +22,7 @@ FILES = (
     ("glossary.yaml", "glossary_file", "words"),
     ("pathways/*.yaml", "pathway_file", "pathways"),
     ("pages/*.yaml", "page_file", "pages"),
+    ("questionnaires/*.yaml", "questionnaire_file", "questionnaires"),
 )
 
 
@@ -63,3 +64,4 @@ class Catalogue:
     words: list[Row] = field(default_factory=list)
     pathways: list[Row] = field(default_factory=list)
     pages: list[Row] = field(default_factory=list)
+    questionnaires: list[Row] = field(default_factory=list)

@@ -13,6 +13,7 @@ from procedures.loading.catalogue import CATALOGUE, Catalogue, Row
 from procedures.loading.glossary import Glossary
 from procedures.loading.merge import Content, Edit, LoadReport, is_edited
 from procedures.loading.pages import load_pages
+from procedures.loading.questionnaires import load_questionnaires
 from procedures.loading.reading import read_catalogue
 from procedures.loading.relations import Relations
 from procedures.loading.rows import Keys, load_rows, put
@@ -31,6 +32,7 @@ def load_catalogue(*, folder: Path = CATALOGUE, force: bool = False) -> LoadRepo
     with transaction.atomic():
         load_rows(catalogue, force=force, report=report)
         load_pages(catalogue, force=force, report=report)
+        load_questionnaires(catalogue, force=force, report=report)
         for clinic in Clinic.objects.all():
             _draft_all(catalogue, clinic, force=force, report=report)
     return report

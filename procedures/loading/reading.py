@@ -40,7 +40,7 @@ def _read_files(folder: Path, catalogue: Catalogue) -> Iterator[Problem]:
 def _rows(document: Document, name: str) -> Iterator[Row]:
     if not isinstance(document.data, dict):
         return
-    if name in ("pathways", "pages"):
+    if name in ("pathways", "pages", "questionnaires"):
         yield Row(document.data, document, ())
         return
     for i, data in enumerate(document.data.get(name) or ()):

@@ -8,6 +8,7 @@ from typing import Any
 
 from procedures.loading.catalogue import Catalogue, Row
 from procedures.loading.documents import Problem
+from procedures.loading.question_references import questionnaire_problems
 from procedures.markdown import faults
 from procedures.wording import (
     APPOINTMENT_PLACEHOLDERS,
@@ -42,6 +43,9 @@ def reference_problems(catalogue: Catalogue) -> Iterator[Problem]:
         yield from _pathway_problems(pathway, known)
     for page in catalogue.pages:
         yield from _page_problems(page, known)
+    yield from _duplicates(catalogue.questionnaires, "questionnaire")
+    for row in catalogue.questionnaires:
+        yield from questionnaire_problems(row, known.facts, known.slots, known.disagreements)
 
 
 class _Known:

@@ -7,6 +7,7 @@ from procedures.models.catalogue import CatalogueRow, Fact, Procedure, Source
 from procedures.models.decisions import Disagreement, DisagreementValue, Resolution, Slot, SlotValue
 from procedures.models.pages import Page, PageSection
 from procedures.models.pathways import Pathway, PathwayVersion, Step, StepText
+from procedures.models.questionnaires import Question, Questionnaire, RedFlagRule, Severity
 from procedures.models.vocabulary import (
     ANCHOR_PATTERN,
     Audience,
@@ -32,9 +33,13 @@ __all__ = [
     "Pathway",
     "PathwayVersion",
     "Procedure",
+    "Question",
+    "Questionnaire",
     "Recipients",
+    "RedFlagRule",
     "RepeatPolicy",
     "Resolution",
+    "Severity",
     "Slot",
     "SlotValue",
     "Source",
