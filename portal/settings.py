@@ -182,6 +182,7 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "8px",
     "ENVIRONMENT": "portal.navigation.environment",
     "STYLES": ["portal.navigation.style_sheet"],
+    "SITE_FAVICONS": [{"rel": "icon", "href": "portal.navigation.symbol", "type": "image/svg+xml"}],
     "GLOBAL_CALLBACK": "portal.navigation.on_every_page",
     "DASHBOARD_CALLBACK": "reminders.dashboard.today",
     "SIDEBAR": {"navigation": "portal.navigation.sidebar"},
@@ -320,6 +321,7 @@ CELERY_BEAT_SCHEDULE = {
     "plan": tick("reminders.tasks.plan", 15 if STEPWISE_DEMO else 60),
     "dispatch": tick("reminders.tasks.dispatch", 15 if STEPWISE_DEMO else 30),
     "recover": tick("reminders.tasks.recover", 60),
+    "check_balance": tick("reminders.tasks.check_balance", 15 * 60),
 }
 
 # --- Mail ------------------------------------------------------------------------------------

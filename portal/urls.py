@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal import views
-from reminders.health import oldest_overdue
+from reminders.health import CHECKS
 
 portal_patterns = (
     [
@@ -16,9 +16,7 @@ portal_patterns = (
         path("outbox/<uuid:pk>/", views.outbox_mail, name="outbox_mail"),
         path("outbox/<uuid:pk>/part/<int:number>/", views.outbox_part, name="outbox_part"),
         path("health/live", views.health_live, name="health_live"),
-        path(
-            "health/ready", views.health_ready, {"further": (oldest_overdue,)}, name="health_ready"
-        ),
+        path("health/ready", views.health_ready, {"further": CHECKS}, name="health_ready"),
     ],
     "portal",
 )

@@ -1,4 +1,4 @@
-"""What reminders add to the health of the whole: how long the oldest one that is due has waited."""
+"""What reminders add to the health of the whole: do they flow, are all accounted for, does mail get away."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from portal import clock
 from portal.health import Finding
 from portal.models import SendingSwitch
+from reminders import balance, pacing
 from reminders.models import Reminder
 
 # Beyond this, what is due does not go out. Waiting for a window or a cap moves `due_at` itself.
@@ -27,3 +28,24 @@ def oldest_overdue() -> Finding:
     return Finding(
         "oldest_overdue", is_stopped or waited <= OLDEST_OVERDUE, int(waited.total_seconds())
     )
+
+
+def unaccounted() -> Finding:
+    """How many reminders of the last days nobody can account for, as last counted."""
+    try:
+        gap = sum(row.gap for row in balance.gaps(now=clock.now()))
+    except DatabaseError:
+        return Finding("unaccounted", False, "unknown")
+    return Finding("unaccounted", gap == 0, gap)
+
+
+def channel() -> Finding:
+    """Whether the mail server lets us in."""
+    try:
+        row = pacing.stopped()
+    except DatabaseError:
+        return Finding("channel", False, "unknown")
+    return Finding("channel", row is None, row.reason if row else "open")
+
+
+CHECKS = (oldest_overdue, unaccounted, channel)

@@ -1,4 +1,4 @@
-"""The three beat tasks. Each calls one function and may run twice, late, or not at all: the next tick makes it good."""
+"""The beat's tasks. Each calls one function and may run twice, late, or not at all: the next tick makes it good."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from celery import shared_task
 
 from portal import clock
 from portal.heartbeat import beat
-from reminders import pipeline
+from reminders import balance, pipeline
 from reminders.planning import plan_requested
 
 
@@ -32,3 +32,11 @@ def recover() -> int:
     taken_back, missed = pipeline.recover(now=clock.now())
     beat("recover")
     return taken_back + missed
+
+
+@shared_task
+def check_balance() -> int:
+    """Look for reminders that nobody can account for. Returns on how many days there are some."""
+    gaps = balance.check(now=clock.now())
+    beat("check_balance")
+    return len(gaps)
