@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db import models
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -17,6 +18,7 @@ from unfold.decorators import display
 from patients.models import AnchorDate, Patient
 from portal import audit
 from portal.staff_admin import StaffAdmin, link
+from portal.staff_site import staff_of
 
 
 class RecordAdmin(StaffAdmin):
@@ -42,7 +44,7 @@ class RecordAdmin(StaffAdmin):
         if changelist is not None:
             patients = [self.patient_of(row) for row in changelist.result_list]
             audit.note_list(
-                request, f"{self.noun}.list", by=request.user, rows=[(row.clinic, row.id) for row in patients]
+                request, f"{self.noun}.list", by=staff_of(request), rows=[(row.clinic, row.id) for row in patients]
             )
         return response
 
@@ -100,10 +102,10 @@ def _as_date(words: str) -> date | None:
 
 
 class WindowFilter(admin.SimpleListFilter):
-    """By where a day lies from today. `choices_of` is filled by each list."""
+    """By where a day lies from today. `spans` gives each choice its name and its condition."""
 
     parameter_name = "when"
-    spans: dict[str, tuple[Any, Any]] = {}
+    spans: Mapping[str, tuple[Any, Callable[[], Q]]] = {}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """The spans, by name."""
@@ -111,6 +113,5 @@ class WindowFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         """The rows inside the span that was chosen."""
-        if self.value() in self.spans:
-            return queryset.filter(self.spans[self.value()][1]())
-        return queryset
+        chosen = self.spans.get(self.value() or "")
+        return queryset.filter(chosen[1]()) if chosen else queryset

@@ -20,6 +20,7 @@ from portal import actions, clock, staff_views
 from portal.models import Clinic, Invitation, Location, User
 from portal.permissions import clinics_where, may_open
 from portal.staff_admin import ClinicFilter, StaffAdmin
+from portal.staff_site import staff_of
 
 # Lists that come with packages and would let a person past our own actions and rights.
 for model in (Group, EmailAddress, EmailConfirmation, Authenticator):
@@ -92,7 +93,7 @@ class ClinicAdmin(StaffAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Store through the action."""
-        actions.save_setting(row=obj, by=request.user, changed=form.changed_data)
+        actions.save_setting(row=obj, by=staff_of(request), changed=form.changed_data)
 
 
 @admin.register(Location)
@@ -117,7 +118,7 @@ class LocationAdmin(StaffAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Store through the action."""
-        actions.save_setting(row=obj, by=request.user, changed=form.changed_data)
+        actions.save_setting(row=obj, by=staff_of(request), changed=form.changed_data)
 
 
 class InvitationState(admin.SimpleListFilter):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -19,6 +19,8 @@ from portal.models import Clinic, PractitionerRole, Role
 
 if TYPE_CHECKING:
     from portal.models import User
+
+Rows = TypeVar("Rows", bound="models.QuerySet[Any]")
 
 M, S, N, P, R, C, A = (
     Role.MANAGER, Role.SURGEON, Role.NURSE, Role.PHYSIOTHERAPIST, Role.RADIOGRAPHER, Role.CLERK, Role.AUDITOR,
@@ -231,7 +233,7 @@ def clinics_where(user: User | AnonymousUser, right: str) -> models.QuerySet[Cli
     )
 
 
-def within(queryset: models.QuerySet[Any], user: User | AnonymousUser, right: str) -> models.QuerySet[Any]:
+def within(queryset: Rows, user: User | AnonymousUser, right: str) -> Rows:
     """The rows of `queryset` at the clinics where `user` holds `right`; none, where that is nowhere.
 
     What a member of staff may see as a patient or as a carer is for their own login, not for the admin.

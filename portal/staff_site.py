@@ -25,6 +25,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
+from portal.models import User
 from portal.permissions import PAGES, is_member_of_staff, may_open, working_zone
 
 View = Callable[..., HttpResponse]
@@ -90,12 +91,19 @@ class StaffSite(UnfoldAdminSite):
         return redirect("account_change_password")
 
 
+def staff_of(request: HttpRequest) -> User:
+    """Who asks. Raises PermissionDenied for nobody."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
 def page(request: HttpRequest, template: str, title: str, **own: Any) -> HttpResponse:
     """One of our own pages in the admin's frame. A page whose form was refused says so in its title."""
     form = own.get("form")
     if form is not None and form.is_bound and form.errors:
         title = gettext("Error: %(title)s") % {"title": title}
-    request.current_app = admin.site.name  # type: ignore[attr-defined]
+    request.current_app = admin.site.name
     context = {**admin.site.each_context(request), "title": title, **own}
     return TemplateResponse(request, template, context)
 

@@ -18,7 +18,7 @@ from portal import actions, clock
 from portal.models import Clinic, PractitionerRole, SendingSwitch, User
 from portal.permissions import clinics_where, is_operator, may, within
 from portal.staff_forms import ReasonForm, RoleForm, StaffInvitation
-from portal.staff_site import page
+from portal.staff_site import page, staff_of
 
 
 def add_pages(site: Any) -> None:
@@ -50,7 +50,7 @@ def sending(request: HttpRequest) -> HttpResponse:
 
 
 def _switch(request: HttpRequest, *, is_on: bool, reason: str) -> HttpResponse:
-    actions.set_sending(is_on=is_on, by=_me(request), now=clock.now(), reason=reason)
+    actions.set_sending(is_on=is_on, by=staff_of(request), now=clock.now(), reason=reason)
     return _said(request, _("Sending goes on.") if is_on else _("Sending is stopped."))
 
 
@@ -66,7 +66,7 @@ def user_invite(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         fields = {name: form.cleaned_data[name] for name in ("email", "name", "clinic", "role")}
         with transaction.atomic():
-            sent = form.act_once() and actions.invite_staff(**fields, by=_me(request), now=clock.now())
+            sent = form.act_once() and actions.invite_staff(**fields, by=staff_of(request), now=clock.now())
         words = _("An invitation is on its way.") if sent else _("The role is theirs now.")
         messages.success(request, words)
         return redirect("admin:portal_user_changelist")
@@ -87,7 +87,7 @@ def user_roles(request: HttpRequest, pk: UUID) -> HttpResponse:
         form = RoleForm(request.POST, clinics=clinics_where(request.user, "practitionerrole.add"))
         if form.is_valid():
             actions.give_role(
-                user=user, clinic=form.cleaned_data["clinic"], role=form.cleaned_data["role"], by=_me(request)
+                user=user, clinic=form.cleaned_data["clinic"], role=form.cleaned_data["role"], by=staff_of(request)
             )
             messages.success(request, _("The role is theirs now."))
             return redirect("admin:user_roles", pk)
@@ -102,7 +102,7 @@ def _end_role(request: HttpRequest, user: User) -> HttpResponse:
     rows = within(PractitionerRole.objects.filter(user=user), request.user, "practitionerrole.add")
     membership = get_object_or_404(rows, pk=_uuid(request.POST["end"]))
     try:
-        actions.take_role(membership=membership, by=_me(request))
+        actions.take_role(membership=membership, by=staff_of(request))
         messages.success(request, _("The role has ended."))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
@@ -118,7 +118,7 @@ def user_close(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             actions.set_active(
-                user=user, is_active=request.POST.get("is_active") == "True", clinic=clinic, by=_me(request),
+                user=user, is_active=request.POST.get("is_active") == "True", clinic=clinic, by=staff_of(request),
                 reason=form.cleaned_data["reason"],
             )  # fmt: skip
             return redirect("admin:portal_user_changelist")
@@ -148,9 +148,3 @@ def _uuid(value: str) -> UUID | None:
         return UUID(value)
     except ValueError:
         return None
-
-
-def _me(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user

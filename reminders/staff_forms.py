@@ -32,8 +32,10 @@ class VersionChoice(forms.ModelChoiceField):
     """A pathway version, named by its operation."""
 
     def label_from_instance(self, obj: Any) -> str:
-        """Operation, pathway and number."""
-        return f"{obj.pathway.procedure.name}: {obj.pathway.name}, {_('version')} {obj.number}"
+        """The pathway, its number, and the operation where its name does not say it."""
+        operation, name = obj.pathway.procedure.name, obj.pathway.name
+        words = name if name.startswith(operation) else f"{operation}: {name}"
+        return _("%(pathway)s (version %(number)d)") % {"pathway": words, "number": obj.number}
 
 
 class Booking(StaffForm):
@@ -82,9 +84,11 @@ class Booking(StaffForm):
     def clean(self) -> dict[str, Any]:
         """Refuse a pathway for the wrong age, and the same operation twice."""
         values = super().clean() or {}
-        if {"version", "surgery_on", "side"} <= values.keys():
-            self._refuse_wrong_age(values["version"], values["surgery_on"])
-            self._refuse_second_booking(values["version"], values["side"])
+        version, on, side = (values.get(name) for name in ("version", "surgery_on", "side"))
+        if version and on:
+            self._refuse_wrong_age(version, on)
+        if version and side:
+            self._refuse_second_booking(version, side)
         return values
 
     def _refuse_wrong_age(self, version: PathwayVersion, on: date) -> None:

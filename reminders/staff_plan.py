@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from typing import Any
@@ -18,11 +18,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.models import User
+from procedures.conditions import holds
 from procedures.models import Category, PathwayVersion, StepText
 from procedures.wording import NoWords, words_of
 from reminders import reasons
 from reminders.diff import Change, Diff, Item
-from reminders.planner import Desired, Intent
+from reminders.planner import Desired, Intent, Rule
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 SIX_WEEKS, SIX_MONTHS = 6, 26
@@ -117,6 +118,17 @@ def timeline(rows: Sequence[Desired], names: Names, surgery_on: date | None) -> 
         week = Week(_week(number), start + timedelta(weeks=number), _lines(of_week, names))
         phases.setdefault(name, Phase(name)).weeks.append(week)
     return list(phases.values())
+
+
+def waiting(
+    rules: Iterable[Rule], anchors: Collection[str], attributes: Mapping[str, Any], names: Names
+) -> list[tuple[str, list[str]]]:
+    """The titles of the steps for this patient that count from a day that is not known yet, by that event."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for rule in rules:
+        if rule.anchor not in anchors and holds(rule.condition, attributes):
+            _add(found[reasons.event(rule.anchor)], names.title(rule.id))
+    return list(found.items())
 
 
 def _phase(week: int) -> str:

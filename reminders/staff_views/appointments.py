@@ -17,7 +17,7 @@ from patients.models import Appointment, AppointmentKind, Episode, ImagingReques
 from portal import audit, clock
 from portal.permissions import within
 from portal.staff_forms import ConfirmForm, ReasonForm
-from portal.staff_site import page
+from portal.staff_site import page, staff_of
 from reminders.reconciler import reconcile
 from reminders.staff_plan import title_of
 from reminders.staff_views.records import (
@@ -25,7 +25,6 @@ from reminders.staff_views.records import (
     done,
     episode_or_404,
     patient_url,
-    staff_of,
     xray_or_404,
 )
 

@@ -16,19 +16,20 @@ from patients import actions as records
 from patients.models import Episode, Patient
 from portal import clock
 from portal.staff_forms import ConfirmForm, ReasonForm
-from portal.staff_site import page
+from portal.staff_site import page, staff_of
 from reminders import actions
 from reminders.diff import Change, Diff
+from reminders.inputs import rules_of
 from reminders.models import Reminder
 from reminders.planner import Desired
+from reminders.reconciler import reconcile
 from reminders.staff_forms import DATES, Booking, DateForm
-from reminders.staff_plan import Names, digest, sections, timeline
+from reminders.staff_plan import Names, digest, sections, timeline, waiting
 from reminders.staff_views.records import (
     done,
     episode_or_404,
     patient_or_404,
     patient_url,
-    staff_of,
     today_at,
 )
 
@@ -61,6 +62,9 @@ def _booking_preview(request: HttpRequest, patient: Patient, form: Booking) -> H
         request, "admin/reminders/booking_preview.html", _("The plan for %(name)s") % {"name": patient.name},
         patient=patient, form=form, booking=values, phases=timeline(rows, names, values["surgery_on"]),
         going=sum(1 for row in rows if not row.skipped), left_out=_left_out(rows),
+        waiting=waiting(
+            rules_of(values["version"]), {"decision", "surgery"}, patient.attributes(values["surgery_on"]), names
+        ),
         side=dict(Episode.Side.choices)[values["side"]], has_readers=bool(names.people),
     )  # fmt: skip
 
@@ -215,7 +219,7 @@ def finish(request: HttpRequest, pk: UUID) -> HttpResponse:
             records.close_episode(
                 episode=episode, status=Episode.Status.FINISHED, by=staff_of(request), now=clock.now()
             )
-            actions.reconcile(Episode.objects.for_planning().get(pk=episode.pk), now=clock.now())
+            reconcile(Episode.objects.for_planning().get(pk=episode.pk), now=clock.now())
         return done(request, episode.patient, _("The episode is finished; nothing more is sent for it."))
     words = _("Nothing more is sent for it. What was sent stays in the record.")
     return _ending(request, episode, form, _("Finish this episode"), words)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal import clock
 from portal.staff_forms import ConfirmForm, ReasonForm
-from portal.staff_site import page
+from portal.staff_site import page, staff_of
 from portal.views import MAIL_POLICY, mail_page
 from reminders import actions, reasons
 from reminders.models import Message, Reminder
@@ -25,7 +25,6 @@ from reminders.staff_views.records import (
     message_or_404,
     patient_url,
     reminder_or_404,
-    staff_of,
 )
 
 
@@ -61,7 +60,7 @@ def _with_log(row: Reminder, language: str) -> dict[str, Any]:
 
 @require_safe
 @xframe_options_sameorigin
-@csp(MAIL_POLICY)
+@csp(MAIL_POLICY)  # type: ignore[arg-type]  # its types know no arguments from the address
 def message_html(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The HTML part by itself, for a frame without any rights."""
     response = mail_page(message_or_404(request, pk, "message.view").html)

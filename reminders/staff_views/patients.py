@@ -21,7 +21,7 @@ from portal import clock
 from portal.models import User
 from portal.permissions import clinics_where
 from portal.staff_forms import ConfirmForm, ReasonForm
-from portal.staff_site import page
+from portal.staff_site import page, staff_of
 from reminders.models import Reminder
 from reminders.reconciler import reconcile
 from reminders.staff_record import record_of
@@ -30,7 +30,6 @@ from reminders.staff_views.records import (
     done,
     patient_or_404,
     patient_url,
-    staff_of,
     today_at,
 )
 

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -15,16 +14,8 @@ from django.utils.translation import gettext as _
 
 from patients.models import Appointment, Episode, ImagingRequest, Patient, RelatedPerson
 from portal import audit, clock
-from portal.models import User
 from portal.permissions import within
 from reminders.models import Message, Reminder
-
-
-def staff_of(request: HttpRequest) -> User:
-    """Who asks. Raises PermissionDenied for nobody."""
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
 
 
 def patient_or_404(request: HttpRequest, pk: UUID, right: str) -> Patient:
