@@ -7,7 +7,7 @@ carers the patients their access is live for. Everyone else sees nothing.
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
@@ -95,18 +95,16 @@ class EpisodeQuerySet(_OfPatientQuerySet):
 
     def for_planning(self) -> Self:
         """Fetch with an episode all that its plan depends on, in a constant number of queries."""
+        from patients.models import ImagingRequest, RelatedPerson  # built from this module
+
         return self.select_related("patient__clinic", "patient__user", "version").prefetch_related(
             "anchor_dates",
             "appointments",
-            "imaging_requests__step",
-            "patient__related_people__user",
             "version__steps",
-        )
-
-    def with_dates(self) -> Self:
-        """Fetch with an episode its dates, visits and X-ray windows: what its pages show. Four further queries."""
-        return self.select_related("procedure", "version").prefetch_related(
-            "anchor_dates", "appointments__location", "imaging_requests__step"
+            models.Prefetch("imaging_requests", ImagingRequest.objects.select_related("step")),
+            models.Prefetch(
+                "patient__related_people", RelatedPerson.objects.select_related("user")
+            ),
         )
 
 
@@ -128,3 +126,45 @@ class ImagingRequestQuerySet(_OfPatientQuerySet):
     def to_book(self) -> Self:
         """Requests that still need a booking."""
         return self.filter(status="draft")
+
+
+class CheckInQuerySet(_OfPatientQuerySet):
+    """Check-ins by who is asking. What was sent is neither changed nor removed in bulk."""
+
+    _patient_path = "episode__patient"
+
+    def update(self, **values: Any) -> int:
+        """Raise CheckInIsFinal."""
+        raise self._final()
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Raise CheckInIsFinal."""
+        raise self._final()
+
+    @staticmethod
+    def _final() -> TypeError:
+        from patients.models import CheckInIsFinal  # the model is built from this module
+
+        return CheckInIsFinal()
+
+
+class AlertQuerySet(_OfPatientQuerySet):
+    """Alerts by who is asking and by state."""
+
+    def open(self) -> Self:
+        """Alerts that nobody has resolved yet."""
+        return self.filter(resolved_at__isnull=True)
+
+    def new(self) -> Self:
+        """Open alerts that nobody has acknowledged yet."""
+        return self.open().filter(acknowledged_at__isnull=True)
+
+    def most_pressing_first(self) -> Self:
+        """Emergencies before urgent ones, and what waits longest first."""
+        rank = models.Case(
+            models.When(severity="emergency", then=0),
+            models.When(severity="urgent", then=1),
+            default=2,
+            output_field=models.SmallIntegerField(),
+        )
+        return self.order_by(rank, "raised_at", "id")

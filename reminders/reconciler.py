@@ -52,7 +52,8 @@ def reconcile(episode: Episode, *, now: datetime, resend: frozenset[str] = froze
     wanted = plan(rules_of(episode.version), case_of(episode, now), now)
     diff = compare(_existing(episode, lock=True), wanted, resend=resend)
     _write(diff, episode, now)
-    PlanRequest.objects.filter(id__in=requests).delete()
+    if requests:
+        PlanRequest.objects.filter(id__in=requests).delete()
     if diff.is_in_flight:
         PlanRequest.objects.create(episode=episode, reason="in_flight", requested_at=now)
     return diff

@@ -111,8 +111,13 @@ def make_version(
     version = PathwayVersion.objects.create(
         pathway=pathway, clinic=clinic, number=number, digest="0" * 64
     )
-    for position, (key, fields) in enumerate((steps or {}).items(), start=1):
-        make_step(version, key, position=position, **fields)
+    made = [
+        _step(version, key, position=position, **fields)
+        for position, (key, fields) in enumerate((steps or {}).items(), start=1)
+    ]
+    # All at once, past the questions that a single row asks: many tests stand on these.
+    Step.objects.bulk_create(step for step, _ in made)
+    StepText.objects.bulk_create(text for _, texts in made for text in texts)
     return approve(version) if is_approved else version
 
 
@@ -129,14 +134,22 @@ def approve(version: PathwayVersion) -> PathwayVersion:
     return version
 
 
-def make_step(
+def make_step(version: PathwayVersion, key: str, **fields: Any) -> Step:
+    """A step, by default at 9 on the day of surgery; `texts` maps languages to their words."""
+    step, texts = _step(version, key, **fields)
+    step.save()
+    for text in texts:
+        text.save()
+    return step
+
+
+def _step(
     version: PathwayVersion,
     key: str,
     *,
     texts: Mapping[str, Mapping[str, str]] | None = None,
     **fields: Any,
-) -> Step:
-    """A step, by default at 9 on the day of surgery; `texts` maps languages to their words."""
+) -> tuple[Step, list[StepText]]:
     defaults: dict[str, Any] = {
         "position": 1,
         "category": "preparation",
@@ -145,7 +158,7 @@ def make_step(
         "offset_unit": "days",
         "at": time(9),
     }
-    step = Step.objects.create(version=version, key=key, **(defaults | fields))
+    step = Step(version=version, key=key, **(defaults | fields))
     title = key.replace("-", " ").capitalize()
     words = {
         "subject": f"Your next step: {title}",
@@ -153,9 +166,10 @@ def make_step(
         "todo": f"{title}.",
         "body": f"About: {title}.",
     }
-    for language, own in (texts or {"en-gb": {}}).items():
-        StepText.objects.create(step=step, language=language, **(words | dict(own)))
-    return step
+    languages = (texts or {"en-gb": {}}).items()
+    return step, [
+        StepText(step=step, language=language, **(words | dict(own))) for language, own in languages
+    ]
 
 
 def make_episode(
