@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -43,25 +43,31 @@ def messages_of(care: Care) -> QuerySet[Message]:
     return rows.filter(state=Message.State.SENT).order_by("-sent_at", "id")
 
 
-def coming(care: Care, episodes: Iterable[Episode], writer: Writer) -> list[Line]:
-    """What will be sent next, each step once."""
+def lines(care: Care, episodes: Collection[Episode]) -> tuple[list[Line], list[Line]]:
+    """What will be sent next, each step once; and what did not go out, with its reason, the latest first."""
+    coming = attach(care, episodes, _coming(care, episodes))
+    not_sent = attach(care, episodes, _not_sent(care, episodes))
+    # For both lists together: their words are fetched once.
+    prefetch_related_objects([*coming, *not_sent], "step__texts")
+    writer = Writer()
+    first_of_each = {row.step_key or str(row.pk): row for row in reversed(coming)}
+    soonest = sorted(first_of_each.values(), key=lambda row: (row.due_at, row.pk))[:NEXT_SHOWN]
+    return (
+        [_line(row, care.today, writer) for row in soonest],
+        [_line(row, care.today, writer, reason(row.reason)) for row in not_sent],
+    )
+
+
+def _coming(care: Care, episodes: Collection[Episode]) -> QuerySet[Reminder]:
     own = own_rows(care, episodes).open().filter(valid_until__gt=care.now)
-    rows = own.with_words().order_by("due_at", "id")[: NEXT_SHOWN * 5]
-    first_of_each = {
-        row.step_key or str(row.pk): row for row in reversed(attach(care, episodes, rows))
-    }
-    soonest = sorted(first_of_each.values(), key=lambda row: (row.due_at, row.pk))
-    return [_line(row, care.today, writer) for row in soonest[:NEXT_SHOWN]]
+    # Some more than are shown, for a step that comes daily counts once.
+    return own.select_related("appointment__location").order_by("due_at", "id")[: NEXT_SHOWN * 5]
 
 
-def not_sent(care: Care, episodes: Iterable[Episode], writer: Writer) -> list[Line]:
-    """What was planned and did not go out, with the reason; the latest first."""
+def _not_sent(care: Care, episodes: Collection[Episode]) -> QuerySet[Reminder]:
     own = own_rows(care, episodes).filter(state__in=_NOT_SENT).exclude(reason__in=SILENT)
     rows = own.filter(Q(local_date__lte=care.today) | Q(reason="stopped_by_staff"))
-    rows = rows.with_words().order_by("-due_at", "id")[:NOT_SENT_SHOWN]
-    return [
-        _line(row, care.today, writer, reason(row.reason)) for row in attach(care, episodes, rows)
-    ]
+    return rows.select_related("appointment__location").order_by("-due_at", "id")[:NOT_SENT_SHOWN]
 
 
 def _line(row: Reminder, today: date, writer: Writer, why: str = "") -> Line:

@@ -11,13 +11,14 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import Prefetch
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from patients.care import Care
-from patients.models import Episode, StepResponse
+from patients.models import Appointment, Episode, ImagingRequest, StepResponse
 from procedures.conditions import holds
 from reminders.emails import Unwritable, Writer
 from reminders.models import Reminder
@@ -56,12 +57,17 @@ class Card:
 
 
 def episodes_of(care: Care) -> list[Episode]:
-    """Every episode of the chosen patient with its dates, the newest first. Six queries, none for a row more."""
-    rows = list(Episode.objects.own(care.reader).filter(patient=care.patient).with_dates())
+    """Every episode of the chosen patient with its dates, the newest first. Four queries."""
+    rows = Episode.objects.own(care.reader).filter(patient=care.patient)
+    rows = rows.select_related("procedure", "version").prefetch_related(
+        "anchor_dates",
+        Prefetch("appointments", Appointment.objects.select_related("location")),
+        Prefetch("imaging_requests", ImagingRequest.objects.select_related("step")),
+    )
     for row in rows:
         if care.patient is not None:
             row.patient = care.patient
-    return rows
+    return list(rows)
 
 
 def own_rows(care: Care, episodes: Iterable[Episode]) -> ReminderQuerySet:

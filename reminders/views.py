@@ -84,14 +84,14 @@ def messages(request: HttpRequest) -> HttpResponse:
     if care.patient is None:
         return _no_record(request)
     page = Paginator(history.messages_of(care), MESSAGES_A_PAGE).get_page(request.GET.get("page"))
-    episodes, writer = episodes_of(care), Writer()
+    coming, not_sent = history.lines(care, episodes_of(care))
     context = {
         "care": care,
         "sent": page.object_list,
         "newer_url": f"?page={page.previous_page_number()}" if page.has_previous() else "",
         "older_url": f"?page={page.next_page_number()}" if page.has_next() else "",
-        "coming": history.coming(care, episodes, writer),
-        "not_sent": history.not_sent(care, episodes, writer),
+        "coming": coming,
+        "not_sent": not_sent,
     }
     return render(request, "reminders/messages.html", context)
 

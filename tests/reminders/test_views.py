@@ -1,0 +1,486 @@
+"""A reader's pages: today, plan, messages, why, answers, settings, and the link that stops mail."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from patients.models import Episode, PlanRequest, StepResponse
+from patients.querysets import EpisodeQuerySet
+from portal.models import AuditEvent
+from reminders import actions, unsubscribe
+from reminders.models import Decision, Message, Preference, Reminder
+from tests.factories import NOW, make_message, make_reminder
+
+PAGES = ("/today/", "/plan/", "/messages/", "/settings/reminders/")
+
+
+def step_of(people, key: str) -> object:
+    return people.adult_version.steps.get(key=key)
+
+
+@pytest.fixture
+def row(people) -> Reminder:
+    """A step of today, for the patient."""
+    return make_reminder(people.episode, step_of(people, "insurer"))
+
+
+@pytest.fixture
+def sent(people, row) -> Message:
+    """The mail that carried it."""
+    return make_message(
+        people.patient.user, people.clinic, [row], subject="Call your insurer", text="Plain words",
+        html="<html><head></head><body>Bold words</body></html>",
+    )  # fmt: skip
+
+
+class TestEveryPage:
+    @pytest.mark.parametrize("path", PAGES)
+    def test_it_works_for_a_patient_and_a_carer(self, planned, sign_in, path):
+        for who in (planned.patient.user, planned.carer, planned.mother, planned.sibling.user):
+            assert sign_in(who).get(path).status_code == 200
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_a_stranger_signs_in_first(self, client, db, path):
+        assert client.get(path).headers["Location"] == f"/accounts/login/?next={path}"
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_who_is_linked_to_no_one_sees_no_one(self, planned, sign_in, path):
+        for who in (planned.nobody, planned.former_carer, planned.clerk, planned.manager):
+            text = sign_in(who).get(path).text
+            for patient in (planned.patient, planned.other_patient, planned.child):
+                assert patient.given_name not in text
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_reading_it_is_noted(self, planned, sign_in, path):
+        sign_in(planned.carer).get(path)
+        event = AuditEvent.objects.first()
+        assert (event.action, event.actor, event.patient_id) == (
+            "R",
+            planned.carer,
+            planned.patient.pk,
+        )
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_nothing_but_the_audit_trail_is_written(self, planned, sign_in, path):
+        def rows() -> list[int]:
+            models = (Reminder, Decision, Message, Preference, StepResponse, PlanRequest, Episode)
+            return [model.objects.count() for model in models]
+
+        before = rows()
+        sign_in(planned.patient.user).get(path)
+        assert rows() == before
+
+
+class TestToday:
+    def test_what_is_due_today(self, people, row, sign_in):
+        text = sign_in(people.patient.user).get("/today/").text
+        assert "Insurer" in text
+        assert reverse("reminders:why", args=[row.pk]) in text
+        assert "56" in text
+        assert "days until surgery" in text
+
+    def test_it_is_never_empty(self, planned, sign_in):
+        text = sign_in(planned.other_patient.user).get("/today/").text
+        assert "There is nothing new to do today." in text
+        assert "What comes next" in text
+        assert "Insurer" in text
+        assert "020 7946 0001" in text
+
+    def test_what_still_holds_of_yesterday_is_still_open(self, people, sign_in):
+        yesterday = NOW.date() - timedelta(days=1)
+        make_reminder(
+            people.episode, step_of(people, "insurer"), local_date=yesterday, state="missed"
+        )
+        make_reminder(
+            people.episode,
+            step_of(people, "driving"),
+            local_date=yesterday,
+            valid_until=NOW - timedelta(hours=1),
+        )
+        text = sign_in(people.patient.user).get("/today/").text
+        assert "Still open from the last days" in text
+        assert "Insurer" in text
+        assert "Driving" not in text
+
+    def test_of_a_repeated_step_the_last_time_only(self, people, sign_in):
+        for days in (2, 1, 0):
+            make_reminder(
+                people.episode, step_of(people, "exercises"), occurrence=3 - days,
+                local_date=NOW.date() - timedelta(days=days), valid_until=NOW + timedelta(days=3),
+            )  # fmt: skip
+        text = sign_in(people.patient.user).get("/today/").text
+        assert text.count('<h3 class="sw-step-title">Exercises</h3>') == 1
+        assert "Still open from the last days" not in text
+
+    @pytest.mark.parametrize(
+        ("state", "reason", "is_shown"),
+        [
+            ("planned", "", True),
+            ("skipped", "switched_off", True),
+            ("skipped", "already_done", True),
+            ("skipped", "portal_only", True),
+            ("skipped", "too_late", False),
+            ("skipped", "not_for_this_patient", False),
+            ("cancelled", "stopped_by_staff", False),
+            ("missed", "too_old", True),
+        ],
+    )
+    def test_what_was_not_mailed(self, people, sign_in, state, reason, is_shown):
+        step = step_of(people, "insurer")
+        make_reminder(people.episode, step, state=state, reason=reason)
+        assert ("Insurer" in sign_in(people.patient.user).get("/today/").text) is is_shown
+
+    def test_who_smokes_no_more_is_not_told_to_stop(self, people, sign_in):
+        make_reminder(people.episode, step_of(people, "stop-smoking"))
+        browser = sign_in(people.patient.user)
+        assert "Stop smoking" in browser.get("/today/").text
+        people.patient.uses_nicotine = False
+        people.patient.save()
+        assert "Stop smoking" not in browser.get("/today/").text
+
+    def test_a_step_that_cannot_be_worded_sends_to_the_clinic(self, people, sign_in):
+        make_reminder(people.episode, step_of(people, "xray-visit"))
+        assert (
+            "Please call the clinic about this step."
+            in sign_in(people.patient.user).get("/today/").text
+        )
+
+    def test_the_reader_sees_own_rows_only(self, people, sign_in):
+        make_reminder(people.child_episode, recipient=people.father, step=None)
+        mother = sign_in(people.mother).get("/today/").text
+        assert "There is nothing new to do today." in mother
+
+    @pytest.mark.parametrize(
+        ("status", "words"),
+        [("cancelled", "The operation was called off"), ("finished", "Your plan is finished")],
+    )
+    def test_a_closed_episode(self, people, row, sign_in, status, words):
+        Episode.objects.update(status=status)
+        text = sign_in(people.patient.user).get("/today/").text
+        assert words in text
+        assert "Insurer" not in text
+
+    def test_a_patient_without_an_episode(self, people, sign_in):
+        Episode.objects.all().delete()
+        assert "No operation is planned yet" in sign_in(people.patient.user).get("/today/").text
+
+    def test_the_day_is_the_readers(self, people, sign_in, stopped_clock):
+        stopped_clock.move_to(NOW.replace(hour=3))
+        assert "Monday 2 March 2026" in sign_in(people.mother).get("/today/").text
+        assert "Sunday 1 March 2026" in sign_in(people.father).get("/today/").text
+
+    @pytest.mark.parametrize("rows", [1, 3])
+    def test_it_costs_the_same_for_one_and_for_three(
+        self, people, sign_in, rows, django_assert_num_queries
+    ):
+        for key in ("insurer", "driving", "pack-bag")[:rows]:
+            make_reminder(people.episode, step_of(people, key))
+        browser = sign_in(people.patient.user)
+        browser.get("/today/")
+        with django_assert_num_queries(17):
+            browser.get("/today/")
+
+
+class TestPlan:
+    def test_the_months_are_phases(self, planned, sign_in):
+        text = sign_in(planned.patient.user).get("/plan/").text
+        for words in (
+            "Before surgery",
+            "Pack bag",
+            "Your surgery",
+            "Weeks 7 to 12",
+            "After going home",
+        ):
+            assert words in text
+        assert "When your surgeon says so" in text
+        assert "Between Mon 8 Jun 2026 and Mon 22 Jun 2026" in text
+
+    def test_what_does_not_apply_is_not_there(self, planned, sign_in):
+        assert "Stop smoking" in sign_in(planned.patient.user).get("/plan/").text
+        assert "Stop smoking" not in sign_in(planned.other_patient.user).get("/plan/").text
+
+    def test_a_move_is_told(self, planned, sign_in):
+        new = planned.surgery_on + timedelta(days=14)
+        actions.move_anchor(
+            episode=planned.episode, anchor="surgery", on=new, by=planned.clerk, now=NOW
+        )
+        text = sign_in(planned.patient.user).get("/plan/").text
+        assert "Surgery was moved from Monday 27 April to Monday 11 May 2026" in text
+
+    def test_a_foreign_episode_is_not_shown(self, planned, sign_in):
+        Episode.objects.filter(pk=planned.other_episode.pk).update(side="both")
+        text = (
+            sign_in(planned.patient.user).get("/plan/", {"episode": planned.other_episode.pk}).text
+        )
+        assert "both sides" not in text
+
+    @pytest.mark.parametrize("rows", [1, 3])
+    def test_it_costs_the_same_for_one_and_for_three(
+        self, people, sign_in, rows, django_assert_num_queries
+    ):
+        for key in ("insurer", "driving", "pack-bag")[:rows]:
+            make_reminder(people.episode, step_of(people, key))
+        browser = sign_in(people.patient.user)
+        browser.get("/plan/")
+        with django_assert_num_queries(19):
+            browser.get("/plan/")
+
+
+class TestMessages:
+    def test_what_was_sent_comes_and_did_not_go(self, planned, sent, sign_in):
+        make_reminder(
+            planned.episode, step_of(planned, "driving"), state="skipped", reason="switched_off",
+        )  # fmt: skip
+        text = sign_in(planned.patient.user).get("/messages/").text
+        assert "Call your insurer" in text
+        assert "Not sent, and why" in text
+        assert "Mails of this kind are switched off in the settings." in text
+
+    def test_what_only_the_plan_changed_is_not_listed(self, people, sign_in):
+        make_reminder(
+            people.episode,
+            step_of(people, "driving"),
+            state="cancelled",
+            reason="dropped_from_plan",
+        )
+        assert "Not sent, and why" not in sign_in(people.patient.user).get("/messages/").text
+
+    def test_one_mail_as_it_was_sent(self, people, row, sent, sign_in):
+        browser = sign_in(people.patient.user)
+        page = browser.get(reverse("reminders:message", args=[sent.pk])).text
+        assert "Plain words" in page
+        assert "Bold words" not in page
+        assert reverse("reminders:message_html", args=[sent.pk]) in page
+        assert reverse("reminders:why", args=[row.pk]) in page
+
+    def test_its_html_has_a_policy_of_its_own(self, people, sent, sign_in):
+        answer = sign_in(people.patient.user).get(reverse("reminders:message_html", args=[sent.pk]))
+        assert "Bold words" in answer.text
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "script-src" not in answer.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+
+    @pytest.mark.parametrize("name", ["message", "message_html"])
+    def test_anothers_is_like_a_missing_one(self, people, sent, sign_in, name):
+        for who in (
+            people.other_patient.user,
+            people.carer,
+            people.former_carer,
+            people.nobody,
+            people.clerk,
+        ):
+            browser = sign_in(who)
+            answer = browser.get(reverse(f"reminders:{name}", args=[sent.pk]))
+            missing = browser.get(reverse(f"reminders:{name}", args=[uuid4()]))
+            assert (answer.status_code, answer.text) == (404, missing.text)
+
+    def test_a_carer_whose_access_ended_reads_no_old_mail(self, people, sign_in):
+        old = make_reminder(people.episode, recipient=people.former_carer)
+        mail = make_message(people.former_carer, people.clinic, [old])
+        browser = sign_in(people.former_carer)
+        assert browser.get(reverse("reminders:message", args=[mail.pk])).status_code == 404
+        assert mail.subject not in browser.get("/messages/").text
+
+    @pytest.mark.parametrize("rows", [1, 3])
+    def test_it_costs_the_same_for_one_and_for_three(
+        self, people, sign_in, rows, django_assert_num_queries
+    ):
+        for key in ("insurer", "driving", "pack-bag")[:rows]:
+            step = step_of(people, key)
+            make_message(people.patient.user, people.clinic, [make_reminder(people.episode, step)])
+            make_reminder(people.episode, step, state="missed", reason="too_old")
+            make_reminder(people.episode, step)
+        browser = sign_in(people.patient.user)
+        browser.get("/messages/")
+        with django_assert_num_queries(19):
+            browser.get("/messages/")
+
+
+class TestWhy:
+    def path(self, row: Reminder) -> str:
+        return reverse("reminders:why", args=[row.pk])
+
+    def test_it_says_which_rule_which_dates_and_what_happened(self, people, sign_in):
+        row = make_reminder(people.episode, step_of(people, "stop-smoking"))
+        Decision.objects.create(reminder=row, outcome="wait", gate="sending_window", decided_at=NOW)
+        text = sign_in(people.patient.user).get(self.path(row)).text
+        for words in (
+            "It comes: 6 weeks before the day of surgery.",
+            "It comes every week.",
+            "for people who smoke or use nicotine",
+            "because you are the patient",
+            "Monday 27 April 2026 (the day of surgery)",
+            "Put off: We send no mail at night.",
+        ):
+            assert words in text
+
+    def test_a_carer_learns_whom_it_is_about(self, people, sign_in):
+        row = make_reminder(people.sibling_episode, recipient=people.mother)
+        browser = sign_in(people.mother)
+        text = browser.get(self.path(row)).text
+        assert "because you look after Sasha Kidd" in text
+        assert "patient" not in browser.session
+
+    def test_anothers_is_like_a_missing_one(self, people, row, sign_in):
+        for who in (
+            people.other_patient.user,
+            people.carer,
+            people.former_carer,
+            people.nobody,
+            people.clerk,
+        ):
+            browser = sign_in(who)
+            for name in ("why", "answer"):
+                missing = browser.get(reverse(f"reminders:{name}", args=[uuid4()]))
+                answer = browser.get(reverse(f"reminders:{name}", args=[row.pk]))
+                assert (answer.status_code, answer.text) == (404, missing.text)
+
+
+class TestAnswer:
+    def post(self, browser: Client, row: Reminder, answer: str, **headers: str):
+        path = reverse("reminders:answer", args=[row.pk])
+        return browser.post(path, {"answer": answer}, headers=headers)
+
+    def answers(self) -> list[str]:
+        return list(StepResponse.objects.values_list("answer", flat=True))
+
+    def test_done_once_and_undone(self, people, row, sign_in):
+        browser = sign_in(people.patient.user)
+        for _ in range(2):
+            assert self.post(browser, row, "done").headers["Location"] == "/today/"
+        assert self.answers() == ["done"]
+        assert "Undo" in browser.get("/today/").text
+        self.post(browser, row, "undo")
+        assert self.answers() == []
+
+    def test_a_question_is_kept(self, people, row, sign_in):
+        browser = sign_in(people.patient.user)
+        self.post(browser, row, "question")
+        assert self.answers() == ["question"]
+        assert "The clinic knows that you have a question" in browser.get("/today/").text
+
+    def test_with_htmx_the_card_comes_back(self, people, row, sign_in):
+        answer = self.post(sign_in(people.patient.user), row, "done", HX_Request="true")
+        assert answer.status_code == 200
+        assert f'id="step-{row.pk}"' in answer.text
+        assert "<html" not in answer.text
+
+    @pytest.mark.parametrize("answer", ["", "nonsense"])
+    def test_what_is_no_answer_changes_nothing(self, people, row, sign_in, answer):
+        self.post(sign_in(people.patient.user), row, answer)
+        assert self.answers() == []
+
+    def test_a_get_changes_nothing(self, people, row, sign_in):
+        path = reverse("reminders:answer", args=[row.pk])
+        answer = sign_in(people.patient.user).get(path, {"answer": "done"})
+        assert answer.headers["Location"] == reverse("reminders:why", args=[row.pk])
+        assert self.answers() == []
+
+    def test_nobody_answers_for_another(self, people, row, sign_in):
+        for who in (people.other_patient.user, people.former_carer, people.nobody, people.clerk):
+            assert self.post(sign_in(who), row, "done").status_code == 404
+        assert self.answers() == []
+
+
+class TestSettings:
+    PATH = "/settings/reminders/"
+
+    def save(self, browser: Client, **fields: object):
+        values = {"wanted": ["xray"], "language": "en-gb", "time_zone": ""} | fields
+        return browser.post(self.PATH, values)
+
+    def test_categories_are_switched_off_and_on(self, people, sign_in):
+        browser = sign_in(people.patient.user)
+        assert self.save(browser).headers["Location"] == self.PATH
+        off = set(Preference.objects.filter(is_on=False).values_list("category", flat=True))
+        assert off == {
+            "smoking_cessation", "physiotherapy", "preparation", "appointment", "recovery", "check_in",
+        }  # fmt: skip
+        self.save(browser, wanted=["xray", "recovery"])
+        assert Preference.objects.get(category="recovery").is_on is True
+
+    def test_saving_the_same_again_writes_nothing(self, people, sign_in):
+        browser = sign_in(people.patient.user)
+        self.save(browser)
+        changes = AuditEvent.objects.exclude(action="R").count()
+        self.save(browser)
+        assert AuditEvent.objects.exclude(action="R").count() == changes
+
+    def test_another_zone_asks_for_new_plans(self, planned, sign_in):
+        assert PlanRequest.objects.count() == 0
+        self.save(sign_in(planned.mother), time_zone="Asia/Tokyo", language="es")
+        planned.mother.refresh_from_db()
+        assert (planned.mother.time_zone, planned.mother.language) == ("Asia/Tokyo", "es")
+        asked = set(PlanRequest.objects.values_list("episode_id", flat=True))
+        assert asked == {planned.child_episode.pk, planned.sibling_episode.pk}
+
+    @pytest.mark.parametrize(
+        "fields", [{"time_zone": "Mars/Base"}, {"language": "xx"}, {"wanted": ["nonsense"]}]
+    )
+    def test_nonsense_is_refused_in_words(self, people, sign_in, fields):
+        answer = self.save(sign_in(people.patient.user), **fields)
+        assert answer.status_code == 200
+        assert "Error: " in answer.text
+        assert Preference.objects.count() == 0
+
+
+class TestUnsubscribe:
+    @pytest.fixture
+    def path(self, people) -> str:
+        return urlsplit(unsubscribe.link(people.patient.user.pk, "preparation")).path
+
+    def is_off(self) -> bool:
+        return Preference.objects.filter(category="preparation", is_on=False).exists()
+
+    def test_opening_it_changes_nothing(self, client, path):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "Getting ready" in answer.text
+        assert not self.is_off()
+
+    def test_a_mail_program_stops_it_with_one_post(self, path):
+        program = Client(enforce_csrf_checks=True)
+        answer = program.post(path, {"List-Unsubscribe": "One-Click"})
+        assert answer.status_code == 200
+        assert self.is_off()
+
+    def test_it_can_be_undone(self, client, path):
+        client.post(path, {"choice": "stop"})
+        assert "These mails have stopped" in client.get(path).text
+        answer = client.post(path, {"choice": "start"})
+        assert "These mails come again" in answer.text
+        assert not self.is_off()
+
+    def test_it_is_for_one_person_and_one_category(self, client, people, path):
+        client.post(path)
+        row = Preference.objects.get()
+        assert (row.user, row.category) == (people.patient.user, "preparation")
+        event = AuditEvent.objects.first()
+        assert (event.verb, event.actor, event.reason) == (
+            "preference.choose",
+            None,
+            "link in a mail",
+        )
+
+    @pytest.mark.parametrize("change", [lambda t: "nonsense", lambda t: t[:-1], lambda t: "x" + t])
+    def test_a_forged_link(self, client, path, change):
+        token = path.removeprefix("/unsubscribe/").removesuffix("/")
+        for method in (client.get, client.post):
+            answer = method(f"/unsubscribe/{change(token)}/")
+            assert answer.status_code == 404
+            assert "This link is not complete" in answer.text
+        assert Preference.objects.count() == 0
+
+    def test_an_account_that_is_gone(self, client, db):
+        path = urlsplit(unsubscribe.link(uuid4(), "xray")).path
+        assert client.get(path).status_code == 404
+
+
+def test_the_scope_is_asked_first(people, sign_in, monkeypatch):
+    """Were the scope forgotten, another's pages would show: shown by taking the scope away."""
+    monkeypatch.setattr(EpisodeQuerySet, "own", lambda self, user: self)
+    assert sign_in(people.patient.user).get("/plan/").status_code == 200
