@@ -106,7 +106,7 @@ def render(text: StepText, values: Mapping[str, str]) -> Wording:
     written. Raises UnfilledPlaceholder, naming all that are missing or empty in any part.
     """
     _require(placeholders_in(text.subject, text.title, text.todo, text.body), values)
-    body = fill(text.body, {name: _as_markdown(str(value)) for name, value in values.items()})
+    body = fill(text.body, {name: as_markdown(str(value)) for name, value in values.items()})
     return Wording(
         language=text.language,
         subject=" ".join(fill(text.subject, values).split()),
@@ -149,6 +149,6 @@ def _require(names: set[str], values: Mapping[str, str]) -> None:
         raise UnfilledPlaceholder(missing)
 
 
-def _as_markdown(value: str) -> str:
+def as_markdown(value: str) -> str:
     """`value` written so that Markdown shows it unchanged, on one line."""
     return _MARKDOWN_SIGNS.sub(r"\\\1", " ".join(value.split()))

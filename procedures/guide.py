@@ -1,0 +1,98 @@
+"""What a reader of the guide gets: pages in their language, filled with what their clinic decided.
+
+Until the clinic has decided, a text says whom to ask; it never shows one of several values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+from portal.models import Clinic, Language, User
+from procedures.markdown import to_html
+from procedures.models import Disagreement, Fact, Page, PageSection, Procedure
+from procedures.wording import as_markdown, clinic_values, fill, placeholders_in
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section as it is read: safe HTML, the facts it rests on, and the points still open."""
+
+    key: str
+    heading: str
+    html: SafeString
+    facts: Sequence[Fact]
+    open_points: Sequence[Disagreement]
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """All pages about one procedure in one language, in order."""
+
+    procedure: Procedure
+    pages: Sequence[Page]
+
+
+def clinic_of_reader(user: User) -> Clinic | None:
+    """The clinic whose decisions a reader sees: that of their work, else of their latest invitation.
+
+    An installation with a single clinic needs neither. None means that nothing counts as decided.
+    """
+    at_work = Clinic.objects.visible_to(user).first()
+    if at_work:
+        return at_work
+    invitation = user.invitations.select_related("clinic").order_by("-created_at").first()
+    if invitation:
+        return invitation.clinic
+    clinics = list(Clinic.objects.all()[:2])
+    return clinics[0] if len(clinics) == 1 else None
+
+
+def pages_in(language: str) -> list[Page]:
+    """Every page once, in `language` or else in British English, in the order of reading."""
+    query = Page.objects.filter(language__in={language, Language.BRITISH_ENGLISH})
+    by_key: dict[str, Page] = {}
+    for page in query.select_related("procedure"):
+        if page.key not in by_key or page.language == language:
+            by_key[page.key] = page
+    return sorted(by_key.values(), key=lambda page: (page.procedure.name, page.position))
+
+
+def guides(language: str) -> list[Guide]:
+    """The guide of each procedure that has pages, by the procedure's name."""
+    by_procedure: dict[Procedure, list[Page]] = {}
+    for page in pages_in(language):
+        by_procedure.setdefault(page.procedure, []).append(page)
+    return [Guide(procedure, pages) for procedure, pages in by_procedure.items()]
+
+
+def sections_of(page: Page, clinic: Clinic | None) -> list[Section]:
+    """The sections of a page as a reader of `clinic` gets them."""
+    query = page.sections.prefetch_related("facts__sources", "disagreements")
+    values = clinic_values(clinic) if clinic else {}
+    return [_section(section, values) for section in query]
+
+
+def _section(section: PageSection, values: dict[str, str]) -> Section:
+    known = {name: value for name, value in values.items() if value}
+    missing = placeholders_in(section.body) - known.keys()
+    filled = {name: as_markdown(value) for name, value in known.items()}
+    body = fill(section.body, filled | {name: _ask(name) for name in missing})
+    return Section(
+        key=section.key,
+        heading=section.heading,
+        html=mark_safe(to_html(body)),  # noqa: S308 - HTML is switched off in the renderer
+        facts=sorted(section.facts.all(), key=lambda fact: fact.key),
+        open_points=_open(section.disagreements.all(), known),
+    )
+
+
+def _open(points: Iterable[Disagreement], values: dict[str, str]) -> list[Disagreement]:
+    return [point for point in points if f"settled:{point.key}" not in values]
+
+
+def _ask(name: str) -> str:
+    return _("*Ask your surgeon.*") if name.startswith("settled:") else _("*Ask your clinic.*")

@@ -1,0 +1,82 @@
+"""The guide that patients, parents and staff read: a list with search, a procedure's pages, all of it to print."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from portal.models import User
+from procedures.guide import Guide, clinic_of_reader, guides, sections_of
+from procedures.search import search
+
+
+@require_http_methods(["GET"])
+def guide_list(request: HttpRequest) -> HttpResponse:
+    """Every procedure with a guide, or what fits the words that were searched for."""
+    user = cast("User", request.user)
+    query = request.GET.get("q", "").strip()[:200]
+    context = {
+        "query": query,
+        "hits": search(query, user.language) if query else [],
+        "guides": guides(user.language),
+    }
+    return render(request, "procedures/guide_list.html", context)
+
+
+@require_http_methods(["GET"])
+def guide(request: HttpRequest, procedure: str) -> HttpResponse:
+    """The contents of one procedure's guide. Raises Http404."""
+    found = _guide_or_404(request, procedure)
+    context = {"guide": found, "crumbs": _crumbs(found)}
+    return render(request, "procedures/guide.html", context)
+
+
+@require_http_methods(["GET"])
+def guide_page(request: HttpRequest, procedure: str, page: str) -> HttpResponse:
+    """One page of a guide, each section with where it comes from. Raises Http404."""
+    found = _guide_or_404(request, procedure)
+    keys = [row.key for row in found.pages]
+    if page not in keys:
+        raise Http404
+    place = keys.index(page)
+    row = found.pages[place]
+    context = {
+        "guide": found,
+        "page": row,
+        "sections": sections_of(row, clinic_of_reader(cast("User", request.user))),
+        "next_page": found.pages[place + 1] if place + 1 < len(keys) else None,
+        "crumbs": [*_crumbs(found, is_last=False), {"label": row.title}],
+    }
+    return render(request, "procedures/guide_page.html", context)
+
+
+@require_http_methods(["GET"])
+def guide_print(request: HttpRequest, procedure: str) -> HttpResponse:
+    """The whole guide on one page, to print or to keep as a PDF. Raises Http404."""
+    found = _guide_or_404(request, procedure)
+    clinic = clinic_of_reader(cast("User", request.user))
+    context = {
+        "guide": found,
+        "chapters": [(page, sections_of(page, clinic)) for page in found.pages],
+        "crumbs": [*_crumbs(found, is_last=False), {"label": _("All on one page")}],
+    }
+    return render(request, "procedures/guide_print.html", context)
+
+
+def _guide_or_404(request: HttpRequest, key: str) -> Guide:
+    for found in guides(cast("User", request.user).language):
+        if found.procedure.key == key:
+            return found
+    raise Http404
+
+
+def _crumbs(found: Guide, *, is_last: bool = True) -> list[dict[str, str]]:
+    here = {"label": found.procedure.name}
+    if not is_last:
+        here["url"] = reverse("procedures:guide", args=[found.procedure.key])
+    return [{"label": _("Guide"), "url": reverse("procedures:guide_list")}, here]

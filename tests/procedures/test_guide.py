@@ -1,0 +1,221 @@
+"""The guide: every page opens, says where it comes from, and asks the surgeon where nothing is decided."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from portal.models import Invitation
+from procedures.demo import settle_demo_clinic
+from procedures.guide import clinic_of_reader, guides, pages_in, sections_of
+from procedures.loading import load_catalogue, read_catalogue
+from procedures.models import Page
+from procedures.reading_level import reading_age
+from tests.factories import NOW, make_clinic, make_staff, make_user
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.procedures.urls")]
+
+PAGE = """\
+page: pao-weeks
+procedure: pao
+audience: adult
+position: 2
+language: en-gb
+title: Week by week
+summary: What you can do when.
+sections:
+  - key: driving
+    heading: Driving
+    facts: [M24]
+    body: "{settled:D3} Signs: {slot:clot_signs}"
+  - key: help
+    heading: Help
+    facts: [P9]
+    body: Ask your physiotherapist.
+"""
+FIRST = """\
+page: pao-about
+procedure: pao
+audience: adult
+position: 1
+language: en-gb
+title: What it is
+summary: The socket is turned.
+sections:
+  - {key: what, heading: What is done, facts: [P9], body: The socket is **turned**.}
+"""
+
+
+@pytest.fixture
+def guide(files, clinic):
+    files.write("pages/pao-1.yaml", FIRST)
+    files.write("pages/pao-2.yaml", PAGE)
+    load_catalogue(folder=files.path)
+    return clinic
+
+
+@pytest.fixture
+def client(guide):
+    client = Client()
+    client.force_login(make_user())
+    return client
+
+
+def test_pages_open_in_order(client):
+    text = client.get(reverse("procedures:guide", args=["pao"])).text
+
+    assert text.index("What it is") < text.index("Week by week")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["/guide/", "/guide/?q=socket", "/guide/pao/", "/guide/pao/print/", "/guide/pao/pao-weeks/"],
+)
+def test_everyone_who_is_signed_in_reads_it_and_nobody_else(client, url):
+    assert client.get(url).status_code == 200
+    assert Client().get(url).status_code == 302
+
+
+@pytest.mark.parametrize("url", ["/guide/nothing/", "/guide/pao/nothing/", "/guide/nothing/print/"])
+def test_what_does_not_exist_answers_404(client, url):
+    assert client.get(url).status_code == 404
+
+
+def test_each_section_says_where_it_comes_from(client):
+    text = client.get("/guide/pao/pao-weeks/").text
+
+    assert "Where this comes from" in text
+    assert "Not before eight weeks." in text
+    assert "A clinic" in text
+    assert "Not reviewed by a clinician yet." in text
+
+
+def test_an_open_point_asks_the_surgeon_and_shows_no_value(client):
+    text = client.get("/guide/pao/pao-weeks/").text
+
+    assert "<em>Ask your surgeon.</em> Signs: <em>Ask your clinic.</em>" in text
+    assert "Ask your surgeon about:" in text
+    assert "Not for eight weeks." not in text
+    assert "Not for three weeks." not in text
+
+
+def test_a_settled_point_shows_what_the_clinic_decided(client, approve):
+    approve()
+
+    text = client.get("/guide/pao/pao-weeks/").text
+    assert "Not for eight weeks. Signs: A hot calf." in text
+    assert "Ask your surgeon about:" not in text
+
+
+@pytest.fixture
+def draft(guide):
+    from procedures.models import PathwayVersion
+
+    return PathwayVersion.objects.get(clinic=guide)
+
+
+def test_american_readers_get_american_words(guide):
+    client = Client()
+    client.force_login(make_user(language="en-us"))
+
+    assert "physical therapist" in client.get("/guide/pao/pao-weeks/").text
+
+
+def test_a_reader_in_another_language_gets_british_english(guide):
+    assert [page.language for page in pages_in("ar")] == ["en-gb", "en-gb"]
+    assert [page.language for page in pages_in("en-us")] == ["en-gb", "en-us"]
+
+
+def test_the_whole_guide_stands_on_one_page(client):
+    text = client.get("/guide/pao/print/").text
+
+    assert "The socket is <strong>turned</strong>." in text
+    assert "Ask your physiotherapist." in text
+
+
+def test_an_edited_section_is_kept_and_the_others_follow_the_files(guide, files):
+    section = Page.objects.get(key="pao-weeks", language="en-gb").sections.get(key="help")
+    section.body = "Ask us."
+    section.save()
+    files.change("pages/pao-2.yaml", "heading: Driving", "heading: Cars")
+
+    report = load_catalogue(folder=files.path)
+
+    page = Page.objects.get(key="pao-weeks", language="en-gb")
+    assert [(s.heading, s.body) for s in page.sections.all()] == [
+        ("Cars", "{settled:D3} Signs: {slot:clot_signs}"),
+        ("Help", "Ask us."),
+    ]
+    assert [edit.field for edit in report.kept] == ["section.help"]
+
+
+def test_loading_pages_twice_changes_nothing(guide, files):
+    report = load_catalogue(folder=files.path)
+
+    assert (report.counts["new"], report.counts["changed"]) == (0, 0)
+
+
+# ---- Whose decisions a reader sees ----
+
+
+def test_staff_see_their_own_clinics(guide):
+    other = make_clinic("Other clinic")
+
+    assert clinic_of_reader(make_staff(other, "nurse")) == other
+
+
+def test_others_see_the_clinic_that_invited_them(guide):
+    other, user = make_clinic("Other clinic"), make_user()
+    Invitation.objects.create(
+        user=user, clinic=other, token_hash="x", expires_at=NOW + timedelta(days=1)
+    )
+
+    assert clinic_of_reader(user) == other
+
+
+def test_without_an_invitation_the_only_clinic_counts_and_otherwise_none(guide):
+    user = make_user()
+    assert clinic_of_reader(user) == guide
+
+    make_clinic("Other clinic")
+    assert clinic_of_reader(user) is None
+
+
+# ---- The real pages ----
+
+
+def test_every_variant_has_pages_and_every_page_opens(db):
+    clinic = make_clinic(is_demo=True)
+    load_catalogue()
+    settle_demo_clinic(clinic=clinic, by=make_staff(clinic, "manager"), now=NOW)
+    client = Client()
+    client.force_login(make_user())
+
+    found = guides("en-gb")
+    assert len(found) == 9
+    for each in found:
+        for page in each.pages:
+            url = reverse("procedures:guide_page", args=[each.procedure.key, page.key])
+            assert client.get(url).status_code == 200, url
+
+
+def test_every_section_cites_a_fact_and_can_be_read_at_eleven():
+    too_hard, without = {}, []
+    for page in read_catalogue().pages:
+        for section in page.data["sections"]:
+            name = (page.data["page"], section["key"])
+            if reading_age(section["body"]) > 11:
+                too_hard[name] = round(reading_age(section["body"]), 1)
+            if not section["facts"]:
+                without.append(name)
+
+    assert too_hard == {}
+    assert without == []
+
+
+def test_a_section_costs_no_query_of_its_own(guide, django_assert_num_queries):
+    page = Page.objects.get(key="pao-weeks", language="en-gb")
+
+    with django_assert_num_queries(6):
+        sections_of(page, guide)

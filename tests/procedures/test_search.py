@@ -1,0 +1,80 @@
+"""Search finds a procedure by what people call it, in any spelling, and nothing for nonsense."""
+
+import pytest
+
+from procedures.loading import load_catalogue
+from procedures.search import search, words
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def catalogue(db):
+    load_catalogue()
+
+
+CASES = [
+    ("hip turning operation child", "varus-derotation-osteotomy"),
+    ("VDRO", "varus-derotation-osteotomy"),
+    ("varus de-rotation osteotomy", "varus-derotation-osteotomy"),
+    ("varus derotational osteotomys", "varus-derotation-osteotomy"),
+    ("PAO", "periacetabular-osteotomy"),
+    ("peri acetabular osteotomy", "periacetabular-osteotomy"),
+    ("periacetabuler ostetomy", "periacetabular-osteotomy"),
+    ("shallow socket surgery adult", "periacetabular-osteotomy"),
+    ("Dega", "dega-osteotomy"),
+    ("taking screws out", "metalwork-removal"),
+    ("hardware removal", "metalwork-removal"),
+    ("manual realignment", "medical-hip-realignment"),
+    ("femoral rotational osteotomy", "femoral-derotation-osteotomy"),
+    ("intertrochanteric", "intertrochanteric-osteotomy"),
+]
+
+
+def test_people_find_what_they_mean(catalogue):
+    found = {}
+    for query, _expected in CASES:
+        hits = search(query, "en-gb")
+        found[query] = hits[0].procedure.key if hits else None
+
+    assert found == dict(CASES)
+
+
+def test_pages_are_found_by_what_they_are_about(catalogue):
+    assert "pao-weeks" in [
+        hit.page.key for hit in search("when can I drive", "en-gb")[:3] if hit.page
+    ]
+    assert "vdro-home" in [
+        hit.page.key for hit in search("red skin child", "en-gb")[:3] if hit.page
+    ]
+
+
+def test_british_and_american_spellings_find_the_same(catalogue):
+    def keys(query):
+        return [(hit.procedure.key, hit.page and hit.page.key) for hit in search(query, "en-gb")]
+
+    assert keys("anaesthetic") == keys("anesthetic") != []
+
+
+def test_nonsense_finds_nothing_and_a_long_query_is_cut(catalogue):
+    nonsense = ["", "   ", "the of and", "zebra crossing", "!!!", "%' OR 1=1 --", "\x00"]
+
+    assert {query: search(query, "en-gb") for query in nonsense} == dict.fromkeys(nonsense, [])
+    assert search("hip " * 5_000, "en-gb")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("anaesthetic", "anesthetic"),
+        ("paediatric", "Kids"),
+        ("osteotomies", "osteotomie"),
+        ("X-ray", "xrays"),
+        ("Ostéotomie", "osteotomie"),
+        ("physiotherapy", "physio"),
+        ("de-rotation", "derotation"),
+        ("colour", "color"),
+    ],
+)
+def test_spellings_come_out_the_same(one, other):
+    assert words(one) == words(other)
