@@ -1,0 +1,604 @@
+"""From due to sent: what goes, what waits, what is tried again, and what a crash leaves behind."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from patients import actions as records
+from portal.actions import set_sending
+from portal.models import OutboxMail
+from reminders import actions, emails, gates, pipeline
+from reminders.models import Decision, Message, Reminder, Suppression
+from reminders.reconciler import reconcile
+from tests.factories import NOW, make_episode, make_patient, make_reminder, make_step, make_version
+
+pytestmark = pytest.mark.django_db
+LATER = timedelta(minutes=61)
+
+
+@pytest.fixture
+def due(people):
+    """`due(n)`: n reminders, each for an own patient, due now, in order."""
+
+    def make(number, **fields):
+        made = []
+        for place in range(number):
+            patient = make_patient(people.clinic, email=f"reader-{place}@example.com")
+            episode = make_episode(patient, people.adult_version)
+            moment = {"due_at": NOW - timedelta(seconds=number - place)}
+            made.append(make_reminder(episode, **(moment | fields)))
+        return made
+
+    return make
+
+
+def states(rows):
+    return [Reminder.objects.get(pk=row.pk).state for row in rows]
+
+
+def dispatch(now=NOW, **options):
+    return pipeline.dispatch(now=now, **options)
+
+
+# What goes
+
+
+def test_what_is_due_goes_and_what_is_not_stays(due, smtp_server):
+    (now,) = due(1)
+    later = make_reminder(now.episode, due_at=NOW + timedelta(seconds=1))
+
+    tally = dispatch()
+
+    assert states([now, later]) == ["sent", "planned"]
+    assert (tally.sent, tally.total) == (1, 1)
+    assert [mail.recipients for mail in smtp_server.delivered] == [["reader-0@example.com"]]
+
+
+def test_a_sent_reminder_keeps_its_mail_its_moment_and_its_reason(due, smtp_server):
+    (row,) = due(1)
+
+    dispatch()
+
+    row.refresh_from_db()
+    message = row.message
+    assert (row.settled_at, row.lease_until, message.state, message.sent_at) == (
+        NOW,
+        None,
+        "sent",
+        NOW,
+    )
+    assert message.message_id == smtp_server.delivered[0].message["Message-ID"]
+    assert (message.subject, message.attempts) == (smtp_server.delivered[0].subject, 1)
+    decision = row.decisions.get()
+    assert (decision.outcome, decision.gate) == ("send", "all_gates")
+
+
+def test_nothing_is_sent_twice(due, smtp_server):
+    due(3)
+
+    dispatch()
+    again = dispatch(NOW + LATER)
+
+    assert (len(smtp_server.delivered), again.total) == (3, 0)
+
+
+def test_the_oldest_goes_first(due, smtp_server):
+    due(3)
+
+    dispatch()
+
+    assert [mail.recipients[0][:8] for mail in smtp_server.delivered] == [
+        "reader-0",
+        "reader-1",
+        "reader-2",
+    ]
+
+
+def test_what_falls_in_one_slot_for_one_person_is_one_mail(planned, smtp_server):
+    for key in ("pack-bag", "insurer"):
+        Reminder.objects.filter(episode=planned.episode, step_key=key).update(due_at=NOW)
+
+    dispatch()
+
+    (mail,) = smtp_server.to("pat@example.com")
+    assert mail.subject == "Your next steps from Harbour Hip Clinic"
+    assert "Pack bag" in mail.text
+    assert "Insurer" in mail.text
+
+
+def test_two_children_of_one_parent_come_in_one_mail_that_names_them(planned, smtp_server):
+    Reminder.objects.filter(step_key="day-before").update(due_at=NOW)
+
+    dispatch()
+
+    (mail,) = smtp_server.to("maya@example.com")
+    assert "Kim Kidd" in mail.text
+    assert "Sasha Kidd" in mail.text
+
+
+def test_two_parents_get_a_mail_each_and_neither_sees_the_other(planned, smtp_server):
+    Reminder.objects.filter(episode=planned.child_episode, step_key="pack-toys").update(
+        due_at=NOW + timedelta(hours=5)
+    )
+
+    dispatch(NOW + timedelta(hours=5))
+
+    for own, other in (
+        ("maya@example.com", "finn@example.com"),
+        ("finn@example.com", "maya@example.com"),
+    ):
+        (mail,) = smtp_server.to(own)
+        assert other.encode() not in mail.raw
+        assert mail.recipients == [own]
+
+
+def test_more_than_one_batch_goes_in_one_run(due, smtp_server, monkeypatch):
+    monkeypatch.setattr(pipeline, "BATCH", 2)
+    monkeypatch.setattr(pipeline.claim, "__kwdefaults__", {"batch": 2})
+    due(5)
+
+    assert dispatch().sent == 5
+
+
+def test_a_run_looks_at_no_more_than_it_is_told_to(due, monkeypatch):
+    monkeypatch.setattr(pipeline.claim, "__kwdefaults__", {"batch": 2})
+    due(6)
+
+    assert dispatch(most=3).total == 4
+
+
+def test_a_batch_costs_the_same_queries_however_many_reminders_it_holds(
+    due, django_assert_num_queries
+):
+    due(6)
+    pipeline.claim(token="t", now=NOW)
+
+    with django_assert_num_queries(4):
+        loaded = pipeline.load("t")
+    with django_assert_num_queries(5):
+        gates.Surroundings.of(loaded, NOW)
+    with django_assert_num_queries(0):
+        assert [gates.decide(row, around_nothing(loaded)).outcome for row in loaded] == ["send"] * 6
+
+
+def around_nothing(loaded):
+    return gates.Surroundings(
+        NOW, frozenset(), frozenset(), frozenset(), frozenset(), frozenset(), gates.Counter()
+    )
+
+
+# What does not go
+
+
+def test_the_kill_switch_stops_everything_and_loses_nothing(due, people, smtp_server):
+    rows = due(2)
+    set_sending(is_on=False, by=people.manager, now=NOW, reason="wrong texts")
+
+    assert dispatch().total == 0
+    assert states(rows) == ["planned"] * 2
+
+    set_sending(is_on=True, by=people.manager, now=NOW)
+    assert dispatch().sent == 2
+
+
+def test_what_a_gate_puts_off_waits_and_says_why(due, people):
+    (row,) = due(1)
+    night = NOW.replace(hour=22)
+
+    tally = dispatch(night)
+
+    row.refresh_from_db()
+    assert (tally.waiting, row.state, row.due_at) == (1, "planned", NOW.replace(day=3, hour=8))
+    assert row.decisions.get().gate == "sending_window"
+
+
+def test_what_a_gate_refuses_ends_with_its_reason(due, people):
+    (row,) = due(1)
+    actions.choose(
+        user=row.recipient, category=row.category, is_on=False, by=row.recipient, now=NOW
+    )
+
+    assert dispatch().ended == 1
+
+    row.refresh_from_db()
+    assert (row.state, row.reason, row.settled_at) == ("skipped", "switched_off", NOW)
+    assert (row.decisions.get().outcome, OutboxMail.objects.count()) == ("skip", 0)
+
+
+def test_a_staffs_send_now_outside_the_window_goes_in_the_morning(planned, smtp_server):
+    row = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
+    night = NOW.replace(hour=22)
+    actions.send_now(reminder=row, by=planned.nurse, now=night)
+
+    dispatch(night)
+    reconcile(planned.episode, now=night)
+    assert smtp_server.delivered == []
+
+    dispatch(NOW.replace(day=3, hour=8))
+    assert [mail.subject for mail in smtp_server.delivered] == ["Your next step: Pack bag"]
+
+
+def test_the_days_limit_counts_the_mails_of_one_batch(people, smtp_server):
+    people.clinic.daily_cap = 2
+    people.clinic.save()
+    rows = [retrying(make_reminder(people.episode), people) for _ in range(4)]
+
+    tally = dispatch()
+
+    assert (tally.sent, tally.waiting) == (2, 2)
+    assert sorted(states(rows)) == ["planned", "planned", "sent", "sent"]
+
+
+def test_an_essential_mail_goes_beyond_the_days_limit(people, smtp_server):
+    people.clinic.daily_cap = 0
+    people.clinic.save()
+    row, other = (
+        make_reminder(people.episode, is_essential=True),
+        make_reminder(people.other_episode),
+    )
+
+    dispatch()
+
+    assert states([row, other]) == ["sent", "planned"]
+
+
+# Between claim and hand-over
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """`meanwhile(do)`: `do` happens after the gates were asked and before the mail is handed over."""
+
+    def arrange(do):
+        writing = pipeline._write_items
+
+        def write_and_do(*args, **kwargs):
+            result = writing(*args, **kwargs)
+            do()
+            monkeypatch.setattr(pipeline, "_write_items", writing)
+            return result
+
+        monkeypatch.setattr(pipeline, "_write_items", write_and_do)
+
+    return arrange
+
+
+def test_nothing_goes_about_a_patient_who_died_between_claim_and_sending(
+    due, people, meanwhile, smtp_server
+):
+    (row,) = due(1)
+    patient = row.episode.patient
+    meanwhile(
+        lambda: records.mark_deceased(patient=patient, on=NOW.date(), by=people.nurse, now=NOW)
+    )
+
+    dispatch()
+
+    row.refresh_from_db()
+    assert (smtp_server.delivered, row.state, row.reason) == ([], "cancelled", "patient_deceased")
+
+
+def test_nothing_goes_that_was_cancelled_between_claim_and_sending(planned, meanwhile, smtp_server):
+    row = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
+    Reminder.objects.filter(pk=row.pk).update(due_at=NOW)
+    meanwhile(
+        lambda: actions.cancel_surgery(
+            episode=planned.episode, by=planned.clerk, now=NOW, reason="ill"
+        )
+    )
+
+    dispatch()
+
+    row.refresh_from_db()
+    assert (row.state, row.reason) == ("cancelled", "dropped_from_plan")
+    assert [mail.subject for mail in smtp_server.to("pat@example.com")] == [
+        "Your date has been cancelled"
+    ]
+
+
+def test_what_moved_between_claim_and_sending_goes_at_its_new_time_only(
+    planned, meanwhile, smtp_server
+):
+    row = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
+    Reminder.objects.filter(pk=row.pk).update(due_at=NOW)
+    on = planned.surgery_on + timedelta(days=14)
+    meanwhile(
+        lambda: actions.move_anchor(
+            episode=planned.episode, anchor="surgery", on=on, by=planned.clerk, now=NOW
+        )
+    )
+
+    dispatch()
+    assert [mail.subject for mail in smtp_server.to("pat@example.com")] == ["Your date has changed"]
+
+    row.refresh_from_db()
+    assert (row.state, row.correction) == ("planned", 0)
+    dispatch(row.due_at)
+    assert "Your next step: Pack bag" in [
+        mail.subject for mail in smtp_server.to("pat@example.com")
+    ]
+
+
+def test_what_is_left_of_a_mail_goes_when_one_of_its_reminders_was_taken_out(
+    planned, meanwhile, smtp_server
+):
+    Reminder.objects.filter(episode=planned.episode, step_key__in=("pack-bag", "insurer")).update(
+        due_at=NOW
+    )
+    bag = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
+
+    def drop_the_bag():
+        Reminder.objects.filter(pk=bag.pk).update(state="cancelled", lease_until=None)
+
+    meanwhile(drop_the_bag)
+
+    dispatch()
+
+    (mail,) = smtp_server.to("pat@example.com")
+    assert "Insurer" in mail.text
+    assert "Pack bag" not in mail.text
+
+
+# One poisoned reminder
+
+
+def poison(monkeypatch, where, name, row):
+    real = getattr(where, name)
+
+    def fail_for_one(*args, **kwargs):
+        given = args[-2] if name != "decide" else args[0]
+        rows = given if isinstance(given, list) else [given]
+        if row.pk in {each.pk for each in rows}:
+            raise KeyError("no such thing")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(where, name, fail_for_one)
+
+
+@pytest.mark.parametrize(("where", "name"), [(gates, "decide"), (emails, "compose")])
+def test_one_poisoned_reminder_holds_up_no_other(
+    due, smtp_server, monkeypatch, where, name, caplog
+):
+    first, bad, last = due(3)
+    poison(monkeypatch, where, name, bad)
+
+    dispatch()
+
+    assert states([first, bad, last]) == ["sent", "failed", "sent"]
+    bad.refresh_from_db()
+    assert bad.reason == "fault"
+    assert str(bad.pk) in caplog.text
+
+
+def test_a_reminder_without_words_is_set_aside_and_holds_up_no_other(due, people, smtp_server):
+    (good,) = due(1)
+    draft = make_version(people.clinic, is_approved=False)
+    bad = make_reminder(good.episode, make_step(draft, "mute", texts={"ar": {}}))
+
+    dispatch()
+
+    bad.refresh_from_db()
+    assert (states([good]), bad.state, bad.reason) == (["sent"], "failed", "text_incomplete")
+
+
+def test_a_mail_whose_header_cannot_be_written_is_set_aside(due, smtp_server, monkeypatch):
+    first, second = due(2)
+    monkeypatch.setattr(
+        emails, "_headers", lambda url: {"List-Unsubscribe": "<a>\nBcc: eve@example.com"}
+    )
+
+    dispatch()
+
+    assert states([first, second]) == ["failed", "failed"]
+    assert smtp_server.delivered == []
+
+
+# The mail server's answers
+
+
+def retrying(row, people):
+    """A reminder whose mail was refused for now."""
+    message = Message.objects.create(
+        clinic=people.clinic, recipient=row.recipient, category=row.category, message_id=f"<{row.pk}@test>",
+        to_address=row.recipient.email, subject="s", text="t", html="h", state="retrying", attempts=1,
+    )  # fmt: skip
+    Reminder.objects.filter(pk=row.pk).update(state="retrying", message=message)
+    return row
+
+
+def test_a_temporary_refusal_is_tried_again_with_the_same_message_id(due, smtp_server):
+    (row,) = due(1)
+    smtp_server.data_replies.append("451 4.3.0 try later")
+
+    dispatch()
+    row.refresh_from_db()
+    assert (row.state, row.due_at, row.message.state) == (
+        "retrying",
+        NOW + timedelta(minutes=1),
+        "retrying",
+    )
+    assert dispatch().total == 0
+
+    dispatch(NOW + timedelta(minutes=1))
+    row.refresh_from_db()
+    assert (row.state, row.message.attempts) == ("sent", 2)
+    ids = {mail.message["Message-ID"] for mail in smtp_server.refused + smtp_server.delivered}
+    assert len(ids) == 1
+
+
+def test_waits_double_up_to_an_hour(due, smtp_server):
+    (row,) = due(1, valid_until=NOW + timedelta(days=9))
+    now, waits = NOW, []
+    for _ in range(9):
+        smtp_server.data_replies.append("451 4.3.0 try later")
+        dispatch(now)
+        row.refresh_from_db()
+        waits.append((row.due_at - now) / timedelta(minutes=1))
+        now = row.due_at
+
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_what_is_refused_until_it_is_no_longer_valid_is_missed(due, smtp_server):
+    (row,) = due(1, valid_until=NOW + timedelta(seconds=90))
+    for moment in (NOW, NOW + timedelta(seconds=60)):
+        smtp_server.data_replies.append("451 4.3.0 try later")
+        dispatch(moment)
+    row.refresh_from_db()
+    assert row.due_at == row.valid_until
+
+    assert pipeline.recover(now=row.valid_until) == (0, 1)
+
+    row.refresh_from_db()
+    assert (row.state, row.reason, row.message.state) == ("missed", "too_old", "withdrawn")
+    assert row.decisions.last().outcome == "miss"
+
+
+def test_a_permanent_refusal_fails_that_one_and_no_other(due, smtp_server):
+    rows = due(2)
+    smtp_server.data_replies.append("554 5.6.0 not like this")
+
+    dispatch()
+
+    assert states(rows) == ["failed", "sent"]
+    rows[0].refresh_from_db()
+    assert (rows[0].reason, rows[0].message.state) == ("refused", "failed")
+    assert not Suppression.objects.exists()
+
+
+def test_an_address_that_does_not_exist_is_suppressed_and_not_tried_again(due, smtp_server):
+    (row,) = due(1)
+    smtp_server.rcpt_replies.append("550 5.1.1 no such user")
+
+    dispatch()
+    again = make_reminder(row.episode)
+    dispatch()
+
+    assert Suppression.objects.get().address == "reader-0@example.com"
+    assert states([row, again]) == ["failed", "failed"]
+    again.refresh_from_db()
+    assert (again.reason, smtp_server.delivered) == ("address_suppressed", [])
+
+
+def test_no_server_at_all_loses_nothing(due, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    rows = due(3)
+
+    dispatch()
+
+    assert set(states(rows)) == {"retrying"}
+
+
+# Crashes
+
+
+def test_a_crash_between_acceptance_and_record_sends_the_same_mail_again(
+    due, smtp_server, monkeypatch, stopped_clock
+):
+    (row,) = due(1)
+    with monkeypatch.context() as crash:
+        crash.setattr(
+            pipeline, "_record_sent", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            dispatch()
+    assert states([row]) == ["claimed"]
+
+    assert pipeline.recover(now=timezone.now()) == (0, 0)
+    stopped_clock.shift(pipeline.LEASE + timedelta(seconds=1))
+    assert pipeline.recover(now=timezone.now()) == (1, 0)
+    dispatch(timezone.now())
+
+    first, second = smtp_server.delivered
+    assert first.message["Message-ID"] == second.message["Message-ID"]
+    assert states([row]) == ["sent"]
+    assert Message.objects.count() == 1
+
+
+def test_a_crash_before_the_mail_was_made_leaves_nothing_behind(
+    due, smtp_server, monkeypatch, stopped_clock
+):
+    (row,) = due(1)
+    pipeline.claim(token="dead", now=NOW)
+    stopped_clock.shift(pipeline.LEASE + timedelta(seconds=1))
+
+    pipeline.recover(now=timezone.now())
+    dispatch(timezone.now())
+
+    assert (states([row]), len(smtp_server.delivered), Message.objects.count()) == (["sent"], 1, 1)
+
+
+def test_a_worker_whose_lease_ran_out_sends_nothing_it_still_holds(
+    due, smtp_server, monkeypatch, stopped_clock
+):
+    """A slow worker wakes up after its reminders were taken back and claimed by another."""
+    first, second = due(2)
+    sending = pipeline._send
+
+    def slow(letter, *args):
+        sending(letter, *args)
+        if letter.reminders[0].pk == first.pk:
+            stopped_clock.shift(pipeline.LEASE + timedelta(seconds=1))
+            pipeline.recover(now=timezone.now())
+            pipeline.claim(token="another", now=timezone.now())
+
+    monkeypatch.setattr(pipeline, "_send", slow)
+
+    dispatch()
+
+    assert (states([first, second]), len(smtp_server.delivered)) == (["sent", "claimed"], 1)
+
+
+def test_a_lease_is_counted_on_the_machines_clock(due, stopped_clock):
+    """The demo's clock can jump by months while a worker sends."""
+    due(1)
+    pipeline.claim(token="t", now=NOW)
+
+    assert pipeline.recover(now=NOW + timedelta(days=90))[0] == 0
+
+
+def test_recovering_marks_what_is_no_longer_valid_and_says_so(due):
+    stale, fresh = due(1, valid_until=NOW)[0], make_reminder_like(due)
+
+    assert pipeline.recover(now=NOW) == (0, 1)
+
+    assert states([stale, fresh]) == ["missed", "planned"]
+    assert Decision.objects.get().gate == "too_old"
+    assert pipeline.recover(now=NOW) == (0, 0)
+
+
+def make_reminder_like(due):
+    return make_reminder(Reminder.objects.get().episode, valid_until=NOW + timedelta(seconds=1))
+
+
+def test_after_an_outage_what_is_valid_goes_and_what_is_not_is_missed(due, people, smtp_server):
+    old = due(1, due_at=NOW - timedelta(days=5), valid_until=NOW - timedelta(days=3))
+    new = make_reminder(old[0].episode, due_at=NOW - timedelta(days=1))
+
+    pipeline.recover(now=NOW)
+    dispatch()
+
+    assert states([*old, new]) == ["missed", "sent"]
+    assert len(smtp_server.delivered) == 1
+
+
+def test_a_mail_nobody_waits_for_any_more_ends_as_withdrawn(due, people):
+    (row,) = due(1)
+    message = Message.objects.get(reminders=retrying(row, people))
+    actions.stop(reminder=row, by=people.nurse, now=NOW, reason="told by phone")
+
+    pipeline.recover(now=NOW)
+
+    message.refresh_from_db()
+    assert message.state == "withdrawn"
+
+
+def test_a_claim_takes_a_row_once(due):
+    due(3)
+
+    assert (pipeline.claim(token="a", now=NOW), pipeline.claim(token="b", now=NOW)) == (3, 0)
+    assert set(Reminder.objects.filter(state="claimed").values_list("claimed_by", "attempts")) == {
+        ("a", 1)
+    }
