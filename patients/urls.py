@@ -1,4 +1,4 @@
-"""Addresses of a patient's appointments, and of choosing whose pages to see."""
+"""Addresses of a patient's appointments and check-ins, and of choosing whose pages to see."""
 
 from django.urls import path
 
@@ -12,5 +12,8 @@ urlpatterns = [
         views.appointment_calendar,
         name="appointment_calendar",
     ),
+    path("check-in/", views.check_in, name="check_in"),
+    path("check-in/history/", views.check_in_history, name="check_in_history"),
+    path("check-in/<uuid:pk>/", views.check_in_result, name="check_in_result"),
     path("patient/", views.switch_patient, name="switch_patient"),
 ]

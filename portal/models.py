@@ -116,6 +116,15 @@ class Clinic(Record):
     daily_cap = models.PositiveSmallIntegerField(
         _("mails a day at most, per person"), default=4, help_text=_("Essential mails do not count.")
     )
+    on_call_email = models.EmailField(
+        _("email address on call"),
+        max_length=254,
+        blank=True,
+        help_text=_("Told when a warning sign waits too long. The mail names no patient."),
+    )
+    escalate_after_minutes = models.PositiveSmallIntegerField(
+        _("minutes until a waiting warning sign is told on call"), default=30
+    )
     is_demo = models.BooleanField(_("demo clinic"), default=False, editable=False)
 
     objects = ClinicQuerySet.as_manager()

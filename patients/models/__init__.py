@@ -3,15 +3,19 @@
 Who may see a row is in `querysets`; what changes a row is in `actions`. Plans and mails are in `reminders`.
 """
 
+from patients.models.check_ins import Alert, CheckIn, CheckInIsFinal
 from patients.models.episodes import AnchorDate, Episode, PlanRequest, StepResponse
 from patients.models.people import ADULT_AT, Patient, RelatedPerson
 from patients.models.visits import Appointment, AppointmentKind, ImagingRequest
 
 __all__ = [
     "ADULT_AT",
+    "Alert",
     "AnchorDate",
     "Appointment",
     "AppointmentKind",
+    "CheckIn",
+    "CheckInIsFinal",
     "Episode",
     "ImagingRequest",
     "Patient",

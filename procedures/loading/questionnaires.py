@@ -134,8 +134,8 @@ def _write(row: Questionnaire, content: Content, keys: Keys) -> None:
     for name in PLAIN:
         setattr(row, name, content[name])
     row.save()
-    questions = {one.key: one for one in row.questions.all()}
-    rules = {one.key: one for one in row.rules.all()}
+    questions: dict[str, Question | None] = {one.key: one for one in row.questions.all()}
+    rules: dict[str, RedFlagRule | None] = {one.key: one for one in row.rules.all()}
     for name, value in content.items():
         if name.startswith(QUESTION):
             key = name.removeprefix(QUESTION)
@@ -146,7 +146,8 @@ def _write(row: Questionnaire, content: Content, keys: Keys) -> None:
             rule.sign_id = keys.id(Fact, value["sign"])
             _write_part(rule, {n: value[n] for n in OF_RULE})
     for part in (*questions.values(), *rules.values()):
-        part.delete()
+        if part is not None:
+            part.delete()
 
 
 def _write_part(part: Question | RedFlagRule, value: Content) -> None:

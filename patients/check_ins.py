@@ -1,0 +1,94 @@
+"""Which questionnaire is for whom today: the open episodes of a patient against the stages of the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from patients.care import Care
+from patients.models import Episode
+from portal.models import Language
+from procedures.models import Questionnaire
+from procedures.question_wording import Asked, in_language, questions_of
+from procedures.wording import clinic_values
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The questions for one episode on one day, in the reader's words."""
+
+    episode: Episode
+    questionnaire: Questionnaire
+    title: str
+    intro: str
+    language: str
+    questions: list[Asked]
+    unit: str
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether all of it is in one language."""
+        return all(asked.language == self.language for asked in self.questions)
+
+
+def stages_of(care: Care) -> list[Stage]:
+    """What there is to answer about the chosen patient today, one for each open episode. Six queries."""
+    patient = care.patient
+    if patient is None or patient.deceased_on is not None:
+        return []
+    episodes = Episode.objects.own(care.reader).open().filter(patient=patient)
+    found = []
+    for episode in episodes.prefetch_related("anchor_dates"):
+        episode.patient = patient
+        if (questionnaire := questionnaire_for(episode, care)) is not None:
+            found.append(_stage(care, episode, questionnaire))
+    return found
+
+
+def stage_of(care: Care, episode_id: UUID, key: str) -> Stage | None:
+    """The questions that a form was made of, also where the stage went by while it was filled in."""
+    patient = care.patient
+    if patient is None:
+        return None
+    own = Episode.objects.own(care.reader).filter(patient=patient)
+    episode = own.prefetch_related("anchor_dates").filter(pk=episode_id).first()
+    questionnaire = _asked_here().filter(key=key).prefetch_related("questions").first()
+    if episode is None or questionnaire is None:
+        return None
+    episode.patient = patient
+    return _stage(care, episode, questionnaire)
+
+
+def _asked_here() -> QuerySet[Questionnaire]:
+    return Questionnaire.objects.filter(kind=Questionnaire.Kind.CHECK_IN)
+
+
+def questionnaire_for(episode: Episode, care: Care) -> Questionnaire | None:
+    """The check-in whose stage holds today, by the age that the pathway goes by; of two, the later one."""
+    anchors = episode.anchors
+    clinic_day = care.now.astimezone(episode.patient.clinic.zone).date()
+    audience = "child" if episode.patient.is_child_on(episode.surgery_on or clinic_day) else "adult"
+    rows = _asked_here().filter(audience=audience, anchor__in=anchors)
+    going = [
+        row
+        for row in rows.prefetch_related("questions")
+        if row.is_for(anchors[row.anchor], clinic_day)
+    ]
+    return max(going, key=lambda row: anchors[row.anchor], default=None)
+
+
+def _stage(care: Care, episode: Episode, questionnaire: Questionnaire) -> Stage:
+    reader = care.reader.language
+    values = clinic_values(episode.patient.clinic)
+    language, words = in_language(questionnaire.words, reader)
+    return Stage(
+        episode=episode,
+        questionnaire=questionnaire,
+        title=words["title"],
+        intro=words["intro"],
+        language=language,
+        questions=questions_of(questionnaire, reader, values),
+        unit="fahrenheit" if reader == Language.AMERICAN_ENGLISH else "celsius",
+    )
