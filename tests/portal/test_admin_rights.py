@@ -1,0 +1,237 @@
+"""The table of rights, walked: every address of the staff admin × every role, at one's own clinic and at another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
+
+from patients.actions import link_carer
+from portal.models import Role, User
+from portal.permissions import CLINIC_PATHS, PAGES, RIGHTS, clinics_where, may, within
+from procedures.models import Step
+from reminders.models import Reminder
+from tests.factories import make_appointment, make_message, make_reminder, make_staff, make_user
+
+# What Django and unfold serve beside lists and pages, and who may: everybody who may enter.
+FRAME = {
+    "index", "login", "logout", "password_change", "password_change_done", "autocomplete", "jsi18n",
+    "view_on_site", "app_list", "search",
+}  # fmt: skip
+READ_ONLY = {"patient_page", "message_page", "message_html"}
+MODEL_VIEWS = ("changelist", "add", "history", "delete", "change")
+
+
+def _rows(people: Any, episode: Any, carer_link: Any, staff: User) -> dict[str, Any]:
+    """A row of each kind at one clinic, by the first part of the names of the pages about it."""
+    patient = episode.patient
+    reminder = make_reminder(episode)
+    return {
+        "patient": patient,
+        "carer": carer_link,
+        "episode": episode,
+        "appointment": make_appointment(episode),
+        "reminder": reminder,
+        "message": make_message(patient.user, patient.clinic, [make_reminder(episode)]),
+        "user": staff,
+        "xray": episode.imaging_requests.first(),
+    }
+
+
+@pytest.fixture
+def own_rows(people) -> dict[str, Any]:
+    link = people.patient.related_people.get(user=people.carer)
+    return _rows(people, people.episode, link, make_staff(people.clinic, Role.NURSE, email="n2@example.com"))
+
+
+@pytest.fixture
+def far_rows(people) -> dict[str, Any]:
+    link = link_carer(
+        patient=people.far_patient, email="far@example.com", name="Far Carer", relationship="aunt",
+        by=None, now=people.now,
+    )  # fmt: skip
+    rows = _rows(people, people.far_episode, link, people.other_clerk)
+    rows["xray"] = people.far_episode.imaging_requests.create(
+        step=Step.objects.filter(version=people.far_version).first(),
+        window_from=people.now.date(), window_until=people.now.date(),
+    )  # fmt: skip
+    return rows
+
+
+def _url(page: str, rows: dict[str, Any]) -> str:
+    try:
+        return reverse(f"admin:{page}")
+    except NoReverseMatch:
+        row = rows["patient"] if page in {"episode_book", "carer_add"} else rows[page.split("_")[0]]
+        row = rows["episode"] if page == "appointment_book" else row
+        return reverse(f"admin:{page}", args=[row.pk])
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_each_page_opens_for_the_roles_of_the_table_and_no_other(people, own_rows, sign_in, role) -> None:
+    client = sign_in(people.staff[role])
+    answers = {page: client.get(_url(page, own_rows)).status_code for page in PAGES}
+    expected = {page: 200 if role in RIGHTS[right] else 403 for page, right in PAGES.items()}
+    assert answers == expected
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_no_page_writes_for_a_role_without_the_right(people, own_rows, sign_in, role) -> None:
+    client = sign_in(people.staff[role])
+    denied = [page for page, right in PAGES.items() if role not in RIGHTS[right]]
+    answers = {page: client.post(_url(page, own_rows), {"reason": "x"}).status_code for page in denied}
+    assert answers == dict.fromkeys(denied, 403)
+
+
+def test_another_clinics_record_is_as_good_as_missing(people, own_rows, far_rows, sign_in) -> None:
+    client = sign_in(people.manager)
+    about_rows = [page for page in PAGES if "/0000" in _url_or_empty(page)]
+    assert len(about_rows) > 20
+    read = {page: client.get(_url(page, far_rows)).status_code for page in about_rows}
+    assert read == dict.fromkeys(about_rows, 404)
+    written = {page: client.post(_url(page, far_rows)).status_code for page in about_rows}
+    assert written == {page: 405 if page in READ_ONLY else 404 for page in about_rows}
+
+
+def _url_or_empty(page: str) -> str:
+    missing = "00000000-0000-4000-8000-000000000000"
+    try:
+        return reverse(f"admin:{page}", args=[missing])
+    except NoReverseMatch:
+        return ""
+
+
+def test_a_missing_record_answers_with_the_same_body_as_a_foreign_one(people, far_rows, sign_in) -> None:
+    client = sign_in(people.manager)
+    foreign = client.get(_url("patient_page", far_rows))
+    missing = client.get(_url_or_empty("patient_page"))
+    assert (foreign.status_code, foreign.content) == (missing.status_code, missing.content)
+    assert b"Faraway" not in foreign.content
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_each_list_opens_for_the_roles_of_the_table_and_no_other(people, sign_in, role) -> None:
+    client = sign_in(people.staff[role])
+    nouns = {model._meta.label_lower: str(model._meta.model_name) for model in admin.site._registry}
+    answers = {
+        label: client.get(_model_url(label, "changelist")).status_code for label in nouns
+    }
+    expected = {label: 200 if role in RIGHTS[f"{noun}.view"] else 403 for label, noun in nouns.items()}
+    assert answers == expected
+
+
+def _model_url(label: str, view: str, *args: Any) -> str:
+    return reverse(f"admin:{label.replace('.', '_')}_{view}", args=args)
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_adding_in_a_list_asks_for_the_right_too(people, sign_in, role) -> None:
+    client = sign_in(people.staff[role])
+    for model, model_admin in admin.site._registry.items():
+        status = client.get(_model_url(model._meta.label_lower, "add")).status_code
+        allowed = role in RIGHTS.get(f"{model._meta.model_name}.add", frozenset())
+        if status == 200:
+            assert allowed, (model, role)
+        if not allowed:
+            assert status in {403, 302}, (model, role, model_admin)
+
+
+def test_nobody_removes_a_record_not_even_the_operator(people, own_rows, sign_in) -> None:
+    operator = User.objects.create_superuser("root@example.com", "x", name="Root")
+    client = sign_in(operator)
+    for label, row in {
+        "patients.patient": people.patient, "patients.episode": people.episode, "portal.user": people.clerk,
+        "reminders.reminder": own_rows["reminder"], "portal.clinic": people.clinic,
+    }.items():  # fmt: skip
+        assert client.post(_model_url(label, "delete", row.pk), {"post": "yes"}).status_code == 403
+        type(row).objects.get(pk=row.pk)
+        assert client.get(_model_url(label, "history", row.pk)).status_code == 404
+
+
+def test_every_address_of_the_admin_is_declared() -> None:
+    assert set(_names()) - _declared() == set()
+
+
+def test_the_table_of_pages_has_no_stale_entry() -> None:
+    assert set(PAGES) - set(_names()) == set()
+
+
+def test_an_undeclared_page_cannot_be_added() -> None:
+    with pytest.raises(KeyError):
+        admin.site.add_page("secret/", lambda request: None, "secret")  # type: ignore[attr-defined]
+
+
+def _declared() -> set[str]:
+    models = {f"{m._meta.app_label}_{m._meta.model_name}" for m in admin.site._registry}
+    return FRAME | set(PAGES) | {f"{model}_{view}" for model in models for view in MODEL_VIEWS}
+
+
+def _names() -> Iterator[str]:
+    for pattern in _flat(admin.site.get_urls()):
+        if pattern.name:
+            yield pattern.name
+
+
+def _flat(patterns: Any) -> Iterator[URLPattern]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _flat(pattern.url_patterns)
+        else:
+            yield pattern
+
+
+@pytest.mark.parametrize("who", ["nobody", "carer", "mother"])
+def test_who_is_no_member_of_staff_gets_nowhere(people, own_rows, sign_in, who) -> None:
+    client = sign_in(getattr(people, who))
+    for page in PAGES:
+        response = client.get(_url(page, own_rows), follow=True)
+        assert response.status_code == 403
+        assert b"O&#x27;Neill" not in response.content
+
+
+def test_staff_without_a_role_get_nowhere(people, sign_in) -> None:
+    client = sign_in(make_user("odd@example.com", is_staff=True))
+    assert client.get(reverse("admin:index"), follow=True).status_code == 403
+
+
+def test_a_stranger_is_sent_to_the_one_sign_in_page(people, client) -> None:
+    response = client.get(reverse("admin:index"), follow=True)
+    assert response.redirect_chain[-1][0].startswith("/accounts/login/")
+
+
+def test_who_works_here_and_is_a_patient_elsewhere_does_not_see_that_record_in_the_admin(people, sign_in) -> None:
+    people.far_patient.user = people.clerk
+    people.far_patient.save()
+    client = sign_in(people.clerk)
+    assert client.get(reverse("admin:patient_page", args=[people.far_patient.pk])).status_code == 404
+    assert "Faraway" not in client.get(reverse("admin:patients_patient_changelist")).content.decode()
+
+
+def test_a_right_holds_at_the_clinics_of_the_role_alone(people) -> None:
+    assert may(people.clerk, "episode.move", people.clinic)
+    assert not may(people.clerk, "episode.move", people.other_clinic)
+    assert list(clinics_where(people.clerk, "episode.move")) == [people.clinic]
+
+
+def test_an_unknown_right_is_an_error_not_a_no(people) -> None:
+    with pytest.raises(KeyError):
+        may(people.clerk, "episode.mvoe")
+
+
+def test_a_right_that_nobody_has_is_nobodys_not_even_the_operators(people) -> None:
+    operator = User.objects.create_superuser("root@example.com", "x", name="Root")
+    assert not may(operator, "auditevent.change")
+    assert may(operator, "episode.move", people.other_clinic)
+
+
+def test_a_scope_without_a_clinic_holds_nothing(people) -> None:
+    assert list(within(Reminder.objects.all(), people.nobody, "reminder.view")) == []
+
+
+def test_every_right_is_well_formed_and_every_page_names_one() -> None:
+    assert {right for right in RIGHTS if right.count(".") != 1} == set()
+    assert {right for right in PAGES.values() if right not in RIGHTS} == set()
+    models = {str(model._meta.model_name) for model in admin.site._registry}
+    assert {noun for noun in models if f"{noun}.view" not in RIGHTS} == set()
+    assert {noun for noun in CLINIC_PATHS if not any(right.startswith(f"{noun}.") for right in RIGHTS)} == set()
