@@ -30,11 +30,14 @@ def _window(step: Step, anchor: date) -> tuple[date, date]:
 def sync_imaging_requests(episode: Episode) -> None:
     """Make, move or withdraw the requests that are not booked yet. Booked and done ones stay as they are."""
     wanted = windows(episode) if episode.is_open else {}
-    stored = {row.step_id: row for row in episode.imaging_requests.all()}
+    # By key, which outlives a version: an X-ray booked under one is not asked for again under the next.
+    rows = episode.imaging_requests.select_related("step").order_by("created_at")
+    stored = {row.step.key: row for row in rows}
     for step, (first, last) in wanted.items():
-        row = stored.pop(step.id, None) or ImagingRequest(episode=episode, step=step)
+        row = stored.pop(step.key, None) or ImagingRequest(episode=episode, step=step)
         if row.status in {ImagingRequest.Status.DUE, ImagingRequest.Status.WITHDRAWN}:
-            row.window_from, row.window_until, row.status = first, last, ImagingRequest.Status.DUE
+            row.step, row.status = step, ImagingRequest.Status.DUE
+            row.window_from, row.window_until = first, last
             row.save()
     for row in stored.values():
         if row.status == ImagingRequest.Status.DUE:

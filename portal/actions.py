@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,7 +16,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from portal import audit, mail
+from portal import audit, clock, mail
 from portal.models import (
     AuditEvent,
     Clinic,
@@ -27,6 +29,7 @@ from portal.models import (
 
 INVITATION_IS_GOOD_FOR = timedelta(days=14)
 Action = AuditEvent.Action
+logger = logging.getLogger(__name__)
 
 
 def _hash(token: str) -> str:
@@ -88,7 +91,7 @@ def _send_invitation(invitation: Invitation, token: str) -> None:
             "expires_at": invitation.expires_at.astimezone(invitation.clinic.zone),
             "language": user.language,
         }
-        mail.send(
+        answer = mail.send(
             mail.Mail(
                 to=user.email,
                 subject=render_to_string("reminders/email/invitation.subject.txt", context).strip(),
@@ -96,6 +99,9 @@ def _send_invitation(invitation: Invitation, token: str) -> None:
                 html=render_to_string("reminders/email/invitation.html", context),
             )
         )
+    if answer.outcome != mail.Outcome.SENT:
+        # Not tried again by itself: staff see that it was not accepted, and can send another.
+        logger.error("invitation %s was not sent: %s", invitation.pk, answer.outcome)
 
 
 def open_invitation(token: str, now: datetime) -> Invitation | None:
@@ -120,7 +126,7 @@ def accept_invitation(*, invitation: Invitation, password: str | None, now: date
     Without a password they sign in with a code by mail each time.
     """
     taken = Invitation.objects.filter(
-        pk=invitation.pk, accepted_at__isnull=True, withdrawn_at__isnull=True
+        pk=invitation.pk, accepted_at__isnull=True, withdrawn_at__isnull=True, expires_at__gt=now
     ).update(accepted_at=now)
     if not taken:
         raise ValidationError(_("This invitation has been used already. Please sign in."))
@@ -210,6 +216,12 @@ def set_active(*, user: User, is_active: bool, clinic: Clinic, by: User, reason:
     )  # fmt: skip
 
 
+# What has to be done when a clinic's zone or sending window changed. Plans belong to apps that this
+# one must not import; they add themselves when they are ready.
+AFTER_TIMING: list[Callable[[Clinic, datetime], None]] = []
+_TIMING = frozenset({"time_zone", "sending_from", "sending_until"})
+
+
 @transaction.atomic
 def save_setting(*, row: Clinic | Location, by: User, changed: list[str]) -> None:
     """Store a clinic or one of its places as a form filled it in. `changed` names the fields that are new."""
@@ -219,6 +231,9 @@ def save_setting(*, row: Clinic | Location, by: User, changed: list[str]) -> Non
     row.full_clean()
     row.save()
     clinic = row if isinstance(row, Clinic) else row.clinic
+    if stored is not None and _TIMING & after.keys():
+        for plan_again in AFTER_TIMING:
+            plan_again(clinic, clock.now())
     audit.record(
         Action.CREATE if is_new else Action.UPDATE, f"{row._meta.model_name}.save", by=by, obj=row,
         clinic=clinic, before=before, after=after,

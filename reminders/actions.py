@@ -6,8 +6,8 @@ date in the same transaction, so that nobody ever sees the one without the other
 
 from __future__ import annotations
 
-from dataclasses import replace
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from patients.models import Episode, Patient
 from portal import audit
 from portal.actions import set_reading
 from portal.models import AuditEvent, User
-from procedures.models import Category, Recipients
+from procedures.models import Category, PathwayVersion, Recipients
 from reminders.diff import STOPPED_BY_STAFF, Diff
 from reminders.inputs import case_of, rules_of, sample_case
 from reminders.models import Decision, Preference, Reminder
@@ -85,6 +85,26 @@ def move_anchor(
     return diff
 
 
+def preview_version(*, episode: Episode, version: PathwayVersion, now: datetime) -> Diff:
+    """What following another version of the pathway would change in the plan. Writes nothing."""
+    return preview(episode, now=now, rules=rules_of(version))
+
+
+@transaction.atomic
+def follow_version(
+    *,
+    episode: Episode,
+    version: PathwayVersion,
+    by: User | None,
+    now: datetime,
+    reason: str = "",
+    resend: frozenset[str] = frozenset(),
+) -> Diff:
+    """Let an episode follow another version (`patients.actions.follow_version`) and plan it. Raises ValidationError."""
+    records.follow_version(episode=episode, version=version, by=by, now=now, reason=reason)
+    return reconcile(episode, now=now, resend=resend)
+
+
 @transaction.atomic
 def cancel_surgery(*, episode: Episode, by: User | None, now: datetime, reason: str) -> Diff:
     """Call an operation off: the episode closes, what was planned is dropped, and people are told once."""
@@ -100,13 +120,20 @@ def cancel_surgery(*, episode: Episode, by: User | None, now: datetime, reason: 
 
 
 def notify(episode: Episode, kind: str, context: dict[str, str], now: datetime) -> None:
-    """Plan one notice for each person who gets the patient's mail now. It replaces an older one not yet sent."""
+    """Plan one notice for each person who gets the patient's mail now. It replaces an older one not yet sent.
+
+    Where that brings the date back to what people know already, nobody is told anything.
+    """
     episode = Episode.objects.for_planning().get(pk=episode.pk)
     case = case_of(episode, now)
     earlier = Reminder.objects.filter(episode=episode, kind=kind)
-    earlier.filter(state__in=("planned", "retrying")).update(
-        state=Reminder.State.CANCELLED, reason="overtaken", settled_at=now
-    )
+    unread = earlier.filter(state__in=("planned", "retrying"))
+    # What people were told last is the date before the first move they have not heard of.
+    told = unread.order_by("occurrence").values_list("context__old", flat=True).first()
+    context = context | ({"old": told} if told else {})
+    unread.update(state=Reminder.State.CANCELLED, reason="overtaken", settled_at=now)
+    if context["old"] == context.get("new"):
+        return
     number = earlier.values("occurrence").distinct().count()
     Reminder.objects.bulk_create(
         _notice(episode, kind, context, number, person, case, now) for person in _audience(case, now)

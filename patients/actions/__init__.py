@@ -1,0 +1,48 @@
+"""What changes a patient's record. Each action is atomic, writes its audit row, and asks for a new plan.
+
+Callers check who may (`permissions`); actions check what makes sense and raise ValidationError in
+words for people. `now` is UTC.
+"""
+
+from patients.actions.answers import answer_step, withdraw_answer
+from patients.actions.episodes import close_episode, follow_version, open_episode, set_anchor
+from patients.actions.notes import request_plan, request_plans_of_clinic
+from patients.actions.people import (
+    account_for,
+    end_carer,
+    link_carer,
+    mark_deceased,
+    register_patient,
+    set_email,
+    update_patient,
+)
+from patients.actions.visits import (
+    book_appointment,
+    cancel_appointment,
+    mark_attended,
+    mark_missed,
+    move_appointment,
+)
+
+__all__ = [
+    "account_for",
+    "answer_step",
+    "book_appointment",
+    "cancel_appointment",
+    "close_episode",
+    "end_carer",
+    "follow_version",
+    "link_carer",
+    "mark_attended",
+    "mark_deceased",
+    "mark_missed",
+    "move_appointment",
+    "open_episode",
+    "register_patient",
+    "request_plan",
+    "request_plans_of_clinic",
+    "set_anchor",
+    "set_email",
+    "update_patient",
+    "withdraw_answer",
+]
