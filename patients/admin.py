@@ -17,13 +17,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from patients import audit_admin
+from patients import alert_admin, audit_admin
 from patients.models import AnchorDate, Appointment, Episode, ImagingRequest, Patient
 from patients.record_admin import RecordAdmin, WindowFilter, person_search, surgery_day
 from portal import clock
 from portal.staff_admin import ClinicFilter, link
 
-__all__ = ["audit_admin"]
+__all__ = ["alert_admin", "audit_admin"]
 
 
 class Reach(admin.SimpleListFilter):

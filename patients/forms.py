@@ -179,3 +179,14 @@ class XrayVisit(VisitForm):
     """A visit for an X-ray that a pathway asks for; its kind is settled."""
 
     kind = None  # type: ignore[assignment]
+
+
+class ResolveAlert(StaffForm):
+    """What was done about an alert."""
+
+    note = forms.CharField(
+        label=gettext_lazy("What was done"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("It stays in the patient's record."),
+    )

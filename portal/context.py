@@ -35,7 +35,13 @@ MAIN = (
     Place("appointments", _("Visits"), "calendar", "patients:appointments"),
     Place("messages", _("Messages"), "message", "reminders:messages"),
 )
-MORE = (Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings"),)
+CHECK_IN = Place("check_in", _("How am I doing"), "check_in", "patients:check_in")
+MORE = (
+    CHECK_IN,
+    Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings"),
+)
+# What a carer who may see visits and reminders alone is not led to.
+FULL_VIEW_ONLY = frozenset({PLAN, CHECK_IN})
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -48,9 +54,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or (user.is_staff and care is None):
         return values
-    may_see_plan = care is None or care.has_full_view
-    values["navigation"] = [place for place in MAIN if may_see_plan or place is not PLAN]
-    values["navigation_more"] = list(MORE)
+    hidden = frozenset() if care is None or care.has_full_view else FULL_VIEW_ONLY
+    values["navigation"] = [place for place in MAIN if place not in hidden]
+    values["navigation_more"] = [place for place in MORE if place not in hidden]
     if care and care.patient:
         values |= {
             "patient": care.patient,

@@ -20,6 +20,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from patients.models import (
+    Alert,
     AnchorDate,
     Episode,
     ImagingRequest,
@@ -114,6 +115,20 @@ def _fill(worklist: Worklist, rows: Any, entry: Callable[[Any], tuple[Entry, Pat
 
 def _page(patient: Patient, part: str = "") -> str:
     return reverse("admin:patient_page", args=[patient.pk]) + (f"#{part}" if part else "")
+
+
+def alerts(scene: Scene) -> Worklist:
+    """Warning signs that nobody has acknowledged yet, the most pressing first."""
+    rows = _scoped(Alert.objects.new(), scene, "alert.view").most_pressing_first()
+
+    def entry(row: Alert) -> tuple[Entry, Patient]:
+        url = reverse("admin:alert_page", args=[row.pk])
+        words = _("%(sign)s, %(time)s ago") % {"sign": row.summary, "time": timesince(row.raised_at, scene.now)}
+        return Entry(row.patient.name, url, words, "" if row.severity == "call" else "bad"), row.patient
+
+    more = reverse("admin:patients_alert_changelist") + "?state=new"
+    worklist = Worklist(_("Alerts to acknowledge"), _("No alert waits for anybody."), more)
+    return _fill(worklist, rows.select_related("patient__clinic"), entry)
 
 
 def surgery_soon(scene: Scene) -> Worklist:
@@ -230,6 +245,7 @@ def _scoped(rows: Any, scene: Scene, right: str) -> Any:
 
 # The right that each worklist asks for; in the order of the page.
 WORKLISTS: tuple[tuple[str, Callable[[Scene], Worklist]], ...] = (
+    ("alert.view", alerts),
     ("stepresponse.view", questions),
     ("reminder.view", not_sent),
     ("imagingrequest.view", xrays_to_book),

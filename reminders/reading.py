@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from patients.care import Care
 from patients.models import Appointment, Episode, ImagingRequest, StepResponse
 from procedures.conditions import holds
+from procedures.models import Category
 from reminders.emails import Unwritable, Writer
 from reminders.models import Reminder
 from reminders.planner import PORTAL_ONLY
@@ -54,6 +55,7 @@ class Card:
     answer_url: str
     answer: str
     element_id: str
+    form_url: str = ""
 
 
 def episodes_of(care: Care) -> list[Episode]:
@@ -148,6 +150,7 @@ def card(row: Reminder, writer: Writer, answer: str = "", when: str = "") -> Car
         answer_url=reverse("reminders:answer", args=[row.pk]) if can_be_answered(row) else "",
         answer=answer,
         element_id=f"step-{row.pk}",
+        form_url=reverse("patients:check_in") if row.category == Category.CHECK_IN else "",
     )
 
 

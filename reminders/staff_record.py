@@ -12,7 +12,17 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from patients.models import Appointment, Episode, Patient, RelatedPerson, StepResponse
+from patients.models import (
+    Alert,
+    Appointment,
+    CheckIn,
+    Episode,
+    Patient,
+    RelatedPerson,
+    StepResponse,
+)
+from patients.trends import SHOWN as COURSE_SHOWN
+from patients.trends import trends_of
 from portal import clock
 from portal.models import AuditEvent, Invitation, User
 from portal.permissions import RIGHTS, may
@@ -20,6 +30,7 @@ from reminders import reasons
 from reminders.models import Message, Reminder, Suppression
 from reminders.staff_plan import title_of
 
+CHECK_INS_SHOWN = 12
 MESSAGES_SHOWN = 30
 READS_SHOWN = 30
 WEEKS_APART = timedelta(weeks=4)
@@ -108,6 +119,7 @@ def record_of(patient: Patient, user: User) -> dict[str, Any]:
         "episodes": _episodes(patient, today, with_plan=rights["reminder_view"]),
         "appointments": _appointments(patient) if rights["appointment_view"] else [],
         "messages_sent": _messages(patient) if rights["message_view"] else [],
+        **(_check_ins(patient) if rights["checkin_view"] else {}),
         "answers": _answers(patient) if rights["stepresponse_view"] else [],
         "reads": _reads(patient) if rights["auditevent_view"] else [],
         "now": now,
@@ -210,6 +222,18 @@ def _appointments(patient: Patient) -> list[Appointment]:
 def _messages(patient: Patient) -> list[Message]:
     rows = Message.objects.filter(reminders__episode__patient=patient).distinct()
     return list(rows.select_related("recipient").defer("html", "text", "calendar")[:MESSAGES_SHOWN])
+
+
+def _check_ins(patient: Patient) -> dict[str, Any]:
+    """The newest check-ins, the courses they show, and the alerts that are open. Two queries."""
+    rows = CheckIn.objects.filter(episode__patient=patient).select_related("by")
+    newest = list(rows[:COURSE_SHOWN])
+    alerts = Alert.objects.open().filter(patient=patient).select_related("acknowledged_by")
+    return {
+        "check_ins": newest[:CHECK_INS_SHOWN],
+        "trends": trends_of(newest),
+        "alerts": list(alerts.most_pressing_first()),
+    }
 
 
 def _answers(patient: Patient) -> list[Any]:

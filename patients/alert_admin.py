@@ -1,0 +1,132 @@
+"""The lists of alerts and of check-ins for staff. Rows lead to the alert, or to the patient's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from patients import staff_views
+from patients.models import Alert, CheckIn
+from patients.record_admin import RecordAdmin, person_search
+from portal.staff_admin import ClinicFilter, link
+
+staff_views.add_pages(admin.site)
+
+SEVERITY_COLOURS = {"emergency": "danger", "urgent": "warning", "call": "info"}
+
+
+class AlertState(admin.SimpleListFilter):
+    """By what still has to be done about it; without a choice, the open ones."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """New, in hand, resolved, all."""
+        return [
+            ("new", _("not acknowledged")),
+            ("acknowledged", _("acknowledged, not resolved")),
+            ("resolved", _("resolved")),
+            ("all", _("all of them")),
+        ]
+
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
+        """The alerts of the chosen state."""
+        match self.value():
+            case "new":
+                return queryset.filter(resolved_at=None, acknowledged_at=None)
+            case "acknowledged":
+                return queryset.filter(resolved_at=None, acknowledged_at__isnull=False)
+            case "resolved":
+                return queryset.filter(resolved_at__isnull=False)
+            case "all":
+                return queryset
+        # A page about one alert asks for it by its key, whatever its state.
+        return queryset if request.resolver_match.kwargs else queryset.filter(resolved_at=None)
+
+
+@admin.register(Alert)
+class AlertAdmin(RecordAdmin):
+    """Warning signs, the open ones first of all."""
+
+    patient_path = "patient"
+    list_display = (
+        "summary_link",
+        "severity_label",
+        "patient_link",
+        "raised_at",
+        "times",
+        "state_label",
+        "who",
+    )
+    list_display_links = None
+    list_filter = (AlertState, "severity", ClinicFilter)
+    list_select_related = ("patient__clinic", "acknowledged_by", "resolved_by")
+    search_fields = (*person_search("patient"), "summary")
+    search_help_text = _("Name, record number, date of birth, or the sign")
+    ordering = ("-raised_at", "id")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Lead to the alert's own page."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return redirect("admin:alert_page", row.pk)
+
+    @display(description=_("warning sign"), ordering="summary")
+    def summary_link(self, row: Alert) -> Any:
+        """What it is, leading to its page."""
+        return link("alert_page", row.pk, row.summary)
+
+    @display(description=_("severity"), ordering="severity", label=SEVERITY_COLOURS)
+    def severity_label(self, row: Alert) -> Any:
+        """How pressing it is."""
+        return row.severity, row.get_severity_display()
+
+    @display(description=_("state"), label={"new": "danger", "resolved": "success"})
+    def state_label(self, row: Alert) -> Any:
+        """Where it stands."""
+        words = {"new": _("new"), "acknowledged": _("acknowledged"), "resolved": _("resolved")}
+        return row.state, words[row.state]
+
+    @display(description=_("by"))
+    def who(self, row: Alert) -> str:
+        """Who saw to it last."""
+        return str(row.resolved_by or row.acknowledged_by or "")
+
+
+@admin.register(CheckIn)
+class CheckInAdmin(RecordAdmin):
+    """What patients and parents sent, the newest first."""
+
+    patient_path = "episode__patient"
+    list_display = ("sent_at", "patient_link", "sent_by", "flags_label")
+    list_display_links = None
+    list_filter = (ClinicFilter,)
+    list_select_related = ("episode__patient__clinic", "by")
+    search_fields = person_search("episode__patient")
+    ordering = ("-sent_at", "id")
+
+    @display(description=_("by"), ordering="by__name")
+    def sent_by(self, row: CheckIn) -> str:
+        """Who answered."""
+        return str(row.by)
+
+    @display(description=_("warning signs"), label=SEVERITY_COLOURS)
+    def flags_label(self, row: CheckIn) -> Any:
+        """What stood out."""
+        return (row.severity, ", ".join(one["sign"] for one in row.flags)) if row.flags else None
