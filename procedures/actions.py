@@ -123,6 +123,7 @@ def begin_draft(*, version: PathwayVersion, by: User) -> PathwayVersion:
         copy = new_step(draft, step.key)
         copy.loaded = step.loaded
         write_step(copy, stored_content(step), keys)
+    keys.flush()
     audit.record(
         AuditEvent.Action.CREATE, "pathway_version.draft", by=by, obj=draft, clinic=draft.clinic
     )

@@ -57,11 +57,14 @@ class FinalOnceApproved(models.QuerySet):
 class PartOfVersion(FinalOnceApproved):
     """Rows below a version, which cannot be added to an approved one either."""
 
+    owner = "version"
+
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """As Django's, for drafts only."""
         rows = list(objs)
-        for row in rows:
-            row.refuse_if_approved()
+        owner: Any = self.model._meta.get_field(self.owner).related_model
+        owners = owner._default_manager
+        owners.filter(pk__in={getattr(row, f"{self.owner}_id") for row in rows}).refuse_approved()
         return super().bulk_create(rows, *args, **kwargs)
 
 
@@ -95,3 +98,4 @@ class StepTextQuerySet(PartOfVersion):
     """The words of steps."""
 
     status_path = "step__version__status"
+    owner = "step"

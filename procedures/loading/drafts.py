@@ -115,6 +115,7 @@ def _bring_up(
         )
     for step in existing.values():
         _leave_or_carry(draft, step, keys, force=force, report=report)
+    keys.flush()
 
 
 def _step_to_write(draft: PathwayVersion, key: str, old: Step | None) -> Step:

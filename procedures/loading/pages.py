@@ -10,7 +10,7 @@ from procedures.loading.catalogue import Catalogue, Row
 from procedures.loading.glossary import Glossary
 from procedures.loading.merge import Content, LoadReport
 from procedures.loading.relations import Relations
-from procedures.loading.rows import Keys, point_to, put
+from procedures.loading.rows import Keys, put
 from procedures.models import Disagreement, Fact, Page, PageSection, Procedure, Slot
 
 PLAIN = ("audience", "position", "title", "summary")
@@ -35,6 +35,7 @@ def load_pages(catalogue: Catalogue, *, force: bool, report: LoadReport) -> None
             force=force,
             report=report,
         )
+    keys.flush()
     report.gone += [f"{page.key} ({page.language})" for page in existing.values() if page.loaded]
 
 
@@ -95,24 +96,23 @@ def _stored(page: Page) -> Content:
 
 
 def _write(page: Page, content: Content, keys: Keys) -> None:
+    existing = {} if page._state.adding else {row.key: row for row in page.sections.all()}
     for name in PLAIN:
         setattr(page, name, content[name])
     page.procedure_id = keys.id(Procedure, content["procedure"])
-    page.save()
-    existing = {section.key: section for section in page.sections.all()}
+    keys.save(page)
     for name, value in content.items():
         if name.startswith(SECTION):
             key = name.removeprefix(SECTION)
-            _write_section(existing.pop(key, None) or PageSection(page=page, key=key), value, keys)
+            section = existing.pop(key) if key in existing else PageSection(page=page, key=key)
+            _write_section(section, value, keys)
     for section in existing.values():
         section.delete()
 
 
 def _write_section(section: PageSection, value: dict[str, Any], keys: Keys) -> None:
-    is_new = section._state.adding
     for name in ("position", "heading", "body"):
         setattr(section, name, value[name])
-    section.save()
-    point_to(section.facts, keys.ids(Fact, value["facts"]), is_new=is_new)
-    point_to(section.disagreements, keys.ids(Disagreement, value["disagreements"]), is_new=is_new)
-    point_to(section.slots, keys.ids(Slot, value["slots"]), is_new=is_new)
+    keys.save(section)
+    for field, model in (("facts", Fact), ("disagreements", Disagreement), ("slots", Slot)):
+        keys.point(section, field, model, value[field])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -26,15 +27,46 @@ from procedures.models import (
 
 
 class Keys:
-    """Primary keys by catalogue key, one query for each model. Lasts for one load."""
+    """What one load knows and has still to write: primary keys by catalogue key, and rows in bulk.
+
+    New rows and their references wait until `flush`, or until somebody asks for the key of one.
+    """
 
     def __init__(self) -> None:
         self._ids: dict[type[Model], dict[str, Any]] = {}
+        self._rows: dict[type[Model], list[Model]] = defaultdict(list)
+        self._links: dict[type[Model], list[Model]] = defaultdict(list)
+
+    def save(self, row: Model) -> None:
+        """Store a row that exists at once, and a new one with the others of its kind."""
+        if row._state.adding:
+            self._rows[type(row)].append(row)
+        else:
+            row.save()
+
+    def point(self, row: Model, name: str, model: type[Model], keys: Iterable[str]) -> None:
+        """Make the many-to-many field `name` of `row` hold the rows of `model` with these keys, and no other."""
+        ids = self.ids(model, keys)
+        if not row._state.adding:
+            getattr(row, name).set(ids)
+            return
+        relation = type(row)._meta.get_field(name)
+        through = getattr(type(row), name).through
+        near, far = relation.m2m_field_name(), relation.m2m_reverse_field_name()  # type: ignore[union-attr]
+        self._links[through] += [through(**{f"{near}_id": row.pk, f"{far}_id": pk}) for pk in ids]
+
+    def flush(self) -> None:
+        """Write what waits, rows before references, in the order in which the kinds came."""
+        for waiting in (self._rows, self._links):
+            for model, rows in waiting.items():
+                model._default_manager.bulk_create(rows)
+            waiting.clear()
 
     def id(self, model: type[Model], key: str) -> Any:
         """The primary key of the row with this key, which the checks have shown to exist."""
         known = self._ids.get(model, {})
         if key not in known:
+            self.flush()
             rows = model._default_manager.values_list("key", "pk")
             known = self._ids[model] = dict(rows)
         return known[key]
@@ -73,14 +105,13 @@ class Kind:
 
     def write(self, row: Any, content: Content, keys: Keys) -> None:
         """Store `content` in `row`."""
-        is_new = row._state.adding
         for name in self.plain:
             setattr(row, name, content[name])
         for name, model in self.one.items():
             setattr(row, f"{name}_id", keys.id(model, content[name]) if content[name] else None)
-        row.save()
+        keys.save(row)
         for name, model in self.many.items():
-            point_to(getattr(row, name), keys.ids(model, content[name]), is_new=is_new)
+            keys.point(row, name, model, content[name])
 
     def rows(self) -> dict[str, Any]:
         """The rows in the database by key, references fetched."""
@@ -107,13 +138,16 @@ class DisagreementKind(Kind):
         return {**Kind.stored(self, row), "values": values}
 
     def write(self, row: Any, content: Content, keys: Keys) -> None:
+        existing = {} if row._state.adding else {v.position: v for v in row.values.all()}
         Kind.write(self, row, content, keys)
-        for position, value in enumerate(content["values"], start=1):
-            stored, is_new = DisagreementValue.objects.update_or_create(
-                disagreement=row, position=position, defaults={"statement": value["statement"]}
-            )
-            point_to(stored.sources, keys.ids(Source, value["sources"]), is_new=is_new)
-        row.values.filter(position__gt=len(content["values"])).delete()
+        for position, said in enumerate(content["values"], start=1):
+            value = existing.pop(position, None)
+            value = value or DisagreementValue(disagreement=row, position=position)
+            value.statement = said["statement"]
+            keys.save(value)
+            keys.point(value, "sources", Source, said["sources"])
+        for value in existing.values():
+            value.delete()
 
     def rows(self) -> dict[str, Any]:
         query = Disagreement.objects.prefetch_related("facts", "values__sources")
@@ -194,15 +228,8 @@ def _load(
             force=force,
             report=report,
         )
+    keys.flush()
     report.gone += [str(row) for found, row in existing.items() if found not in seen and row.loaded]
-
-
-def point_to(related: Any, ids: list[Any], *, is_new: bool) -> None:
-    """Make a many-to-many relation hold exactly these rows; a new row has none to compare with."""
-    if is_new:
-        related.add(*ids)
-    else:
-        related.set(ids)
 
 
 def put(

@@ -10,7 +10,7 @@ from typing import Any
 from procedures.loading.glossary import Glossary
 from procedures.loading.merge import Content
 from procedures.loading.relations import Relations
-from procedures.loading.rows import Keys, point_to
+from procedures.loading.rows import Keys
 from procedures.models import Disagreement, Fact, PathwayVersion, Slot, Step, StepText
 
 PARTS = ("subject", "title", "todo", "body")
@@ -148,24 +148,23 @@ def stored_content(step: Step) -> Content:
 
 
 def write_step(step: Step, content: Content, keys: Keys) -> None:
-    """Store `content` in `step` of a draft, words and references included."""
-    is_new = step._state.adding
+    """Store `content` in `step` of a draft, words and references included; a new one with `keys.flush()`."""
+    texts = {} if step._state.adding else {text.language: text for text in step.texts.all()}
     for name in SAME:
         setattr(step, name, content[name])
     hours, minutes = content["at"].split(":")
     step.at = time(int(hours), int(minutes))
     step.valid_for = timedelta(hours=content["valid_for"])
-    _write_offset(step, content["offset"])
-    step.save()
-    point_to(step.facts, keys.ids(Fact, content["facts"]), is_new=is_new)
-    point_to(step.disagreements, keys.ids(Disagreement, content["disagreements"]), is_new=is_new)
-    point_to(step.slots, keys.ids(Slot, content["slots"]), is_new=is_new)
-    _write_texts(step, content, is_new=is_new)
+    _put_offset(step, content["offset"], keys)
+    keys.save(step)
+    for field, model in (("facts", Fact), ("disagreements", Disagreement), ("slots", Slot)):
+        keys.point(step, field, model, content[field])
+    _write_texts(step, texts, content, keys)
 
 
-def _write_offset(step: Step, offset: Any) -> None:
+def _put_offset(step: Step, offset: Any, keys: Keys) -> None:
     if isinstance(offset, dict):
-        slot = Slot.objects.get(key=offset["slot"])
+        slot = Slot.objects.get(pk=keys.id(Slot, offset["slot"]))
         step.offset_slot, step.offset_unit = slot, slot.kind
         step.offset_value = -1 if offset.get("before") else 1
     else:
@@ -173,14 +172,13 @@ def _write_offset(step: Step, offset: Any) -> None:
         step.offset_value, step.offset_unit = offset
 
 
-def _write_texts(step: Step, content: Content, *, is_new: bool) -> None:
+def _write_texts(step: Step, existing: dict[str, StepText], content: Content, keys: Keys) -> None:
     languages = {name.split(".")[1] for name in content if name.startswith("text.")}
-    existing = {} if is_new else {text.language: text for text in step.texts.all()}
     for language in sorted(languages):
         text = existing.pop(language, None) or StepText(step=step, language=language)
         for part in PARTS:
             setattr(text, part, content.get(f"text.{language}.{part}", ""))
-        text.save()
+        keys.save(text)
     for text in existing.values():
         text.delete()
 
