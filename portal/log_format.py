@@ -5,6 +5,12 @@ import logging
 import traceback
 from datetime import UTC, datetime
 
+# What a record may carry beside its message: ids, codes and counts, and nothing else.
+FIELDS = (
+    "clinic", "day", "episode", "gap", "job", "message_row", "outcome", "reminder", "reminders",
+    "report", "source",
+)  # fmt: skip
+
 
 class JsonLines(logging.Formatter):
     """Formats a record as one JSON object on one line; `at` is UTC."""
@@ -16,6 +22,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": message_of(record),
+            **{name: getattr(record, name) for name in FIELDS if hasattr(record, name)},
         }
         if record.exc_info and record.exc_info[0]:
             # A database quotes the offending row in the exception's text.

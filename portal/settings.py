@@ -309,6 +309,9 @@ CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_DB_REUSE_MAX = 100
 CELERY_TIMEZONE = "UTC"
+# A beat ticks while it holds a lock in the broker; a dead one's lock runs out after so many seconds.
+CELERY_BEAT_SCHEDULER = "portal.beat:OneBeat"
+BEAT_LOCK_SECONDS = 30
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 
 
@@ -321,6 +324,7 @@ CELERY_BEAT_SCHEDULE = {
     "plan": tick("reminders.tasks.plan", 15 if STEPWISE_DEMO else 60),
     "dispatch": tick("reminders.tasks.dispatch", 15 if STEPWISE_DEMO else 30),
     "recover": tick("reminders.tasks.recover", 60),
+    "escalate": tick("patients.tasks.escalate", 60),
     "check_balance": tick("reminders.tasks.check_balance", 15 * 60),
 }
 
@@ -432,7 +436,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax
 
 SECURE_SSL_REDIRECT = USES_HTTPS
 # A load balancer asks for health inside the network, without TLS.
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if USES_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = USES_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
@@ -500,6 +504,11 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 MEDIA_ROOT = VAR_DIR / "media"
+
+# --- Metrics ---------------------------------------------------------------------------------
+
+# What Prometheus must bring to read /metrics. Unset, a site with TLS shows none.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- Logs ------------------------------------------------------------------------------------
 

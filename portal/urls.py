@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from portal import views
 from reminders.health import CHECKS
+from reminders.metrics import metrics
 
 portal_patterns = (
     [
@@ -27,6 +28,7 @@ urlpatterns = [
     path("", include("reminders.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("metrics", metrics, name="metrics"),
     # What mail providers report about bounces; each call must bring the secret (settings.ANYMAIL).
     path("anymail/", include("anymail.urls")),
 ]

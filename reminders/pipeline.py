@@ -26,7 +26,7 @@ from django.utils import timezone
 from portal import mail
 from portal.mail import Answer, Outcome
 from portal.models import SendingSwitch
-from reminders import emails, gates, pacing
+from reminders import counting, emails, gates, pacing
 from reminders.models import Decision, Message, Reminder, Suppression
 from reminders.querysets import ReminderQuerySet
 
@@ -333,7 +333,14 @@ def _send(
             tally.failed += len(letter.reminders)
     channels.learn(message.to_address, answer)
     logger.info(
-        "message %s: %s", message.id, answer.outcome, extra={"reminders": len(letter.reminders)}
+        "message %s: %s",
+        message.id,
+        answer.outcome,
+        extra={
+            "message_row": str(message.id),
+            "reminders": [str(row.id) for row in letter.reminders],
+            "outcome": answer.outcome,
+        },
     )
 
 
@@ -421,6 +428,7 @@ def recover(*, now: datetime) -> tuple[int, int]:
     taken_back = Reminder.objects.filter(
         state=Reminder.State.CLAIMED, lease_until__lt=timezone.now()
     ).update(state=Reminder.State.RETRYING, lease_until=None, due_at=now, reason="lease_ran_out")
+    counting.add(counting.LEASE_RECOVERIES, taken_back)
     missed = _mark_missed(now)
     Message.objects.abandoned().update(state=Message.State.WITHDRAWN)
     return taken_back, missed

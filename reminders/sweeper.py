@@ -15,14 +15,16 @@ from django.db import close_old_connections, connection
 
 from portal import clock
 from portal.heartbeat import beat
-from reminders import pipeline
+from reminders import counting, pipeline
 from reminders.planning import plan_requested
 
 logger = logging.getLogger(__name__)
 
 
 def _recover(now: datetime) -> int:
-    return sum(pipeline.recover(now=now))
+    touched = sum(pipeline.recover(now=now))
+    counting.count_decisions()
+    return touched
 
 
 # The heartbeats' names, and what each job does at a UTC moment; each returns how many rows it touched.

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from portal import clock
 from portal.heartbeat import beat
-from reminders import balance, pipeline
+from reminders import balance, counting, pipeline
 from reminders.planning import plan_requested
 
 
@@ -30,6 +30,7 @@ def dispatch() -> int:
 def recover() -> int:
     """Take back what dead workers held and mark what is too old. Returns how many reminders that were."""
     taken_back, missed = pipeline.recover(now=clock.now())
+    counting.count_decisions()
     beat("recover")
     return taken_back + missed
 
