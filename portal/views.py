@@ -154,7 +154,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
 
 
 def _page_url(address: str, number: int) -> str:
-    return "?" + urlencode({"address": address, "page": number})
+    return "?" + urlencode({"address": address, "page": str(number)})
 
 
 @login_not_required
@@ -185,7 +185,7 @@ def outbox_mail(request: HttpRequest, pk: str) -> HttpResponse:
 @login_not_required
 @require_safe
 @xframe_options_sameorigin
-@csp(MAIL_POLICY)
+@csp(MAIL_POLICY)  # type: ignore[arg-type]  # django-csp types views without arguments
 def outbox_part(request: HttpRequest, pk: str, number: int) -> HttpResponse:
     """Part 0 is the HTML as a page of its own, for a frame; the others are attachments to keep."""
     letter = open_mail(_kept_mail(pk=pk))

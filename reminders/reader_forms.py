@@ -57,12 +57,12 @@ class ReminderSettingsForm(forms.Form):
         self, *args: Any, reader: User, switched_off: Iterable[str] = (), **kwargs: Any
     ) -> None:
         off = set(switched_off)
-        initial = {
+        kwargs["initial"] = {
             "wanted": [value for value in Category.values if value not in off],
             "language": reader.language,
             "time_zone": reader.time_zone,
         }
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **kwargs)
         zones = self.fields["time_zone"]
         if isinstance(zones, forms.ChoiceField):
             zones.choices = time_zones()

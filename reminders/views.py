@@ -119,7 +119,7 @@ def message(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 @xframe_options_sameorigin
-@csp(MAIL_POLICY)
+@csp(MAIL_POLICY)  # type: ignore[arg-type]  # django-csp types views without arguments
 def message_html(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The HTML of one mail alone, for a frame that runs no script."""
     return mail_page(_own_message(request, pk, "message.read").html)

@@ -37,9 +37,11 @@ def unscoped(source: str) -> Iterable[str]:
         if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)):
             continue
         manager = node.value
-        is_manager = manager.attr == "objects" and isinstance(manager.value, ast.Name)
-        if is_manager and node.attr not in SCOPES:
-            yield manager.value.id
+        model = manager.value
+        if manager.attr != "objects" or not isinstance(model, ast.Name):
+            continue
+        if node.attr not in SCOPES:
+            yield model.id
 
 
 def pages() -> list[Path]:

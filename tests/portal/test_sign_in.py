@@ -1,8 +1,11 @@
 """Signing in: by password, by code, by a new password; the same answer whether an account exists or not."""
 
 import re
+import time
+from datetime import timedelta
 
 import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth import SESSION_KEY
 from django.test import Client
 
@@ -99,3 +102,27 @@ def test_a_deactivated_account_cannot_sign_in(people, client):
     people.patient.user.save()
     client.post(LOGIN, {"login": "pat@example.com", "password": PASSWORD})
     assert SESSION_KEY not in client.session
+
+
+def test_staff_set_up_a_second_factor_and_sign_in_with_it(people, client, settings, stopped_clock):
+    settings.STAFF_SECOND_FACTOR = True
+    credentials = {"login": people.manager.email, "password": PASSWORD}
+    client.post(LOGIN, credentials)
+    asked = client.get("/admin/", follow=True)
+    again = asked.redirect_chain[-1][0]
+    assert again.startswith("/accounts/reauthenticate/?next=")
+    form = client.post(again, {"password": PASSWORD}, follow=True)
+    assert form.redirect_chain[-1][0] == "/accounts/2fa/totp/activate/"
+    secret = client.session["mfa.totp.secret"]
+
+    def code() -> str:
+        return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+
+    client.post("/accounts/2fa/totp/activate/", {"code": code()})
+    answer = client.get("/admin/", follow=True)
+    assert "sign in again, with your second factor" in answer.text
+    stopped_clock.shift(timedelta(minutes=2))
+    assert client.post(LOGIN, credentials).headers["Location"] == "/accounts/2fa/authenticate/"
+    assert client.get("/admin/").status_code == 302
+    client.post("/accounts/2fa/authenticate/", {"code": code()})
+    assert client.get("/admin/").status_code == 200
