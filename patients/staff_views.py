@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from patients.check_in_actions import acknowledge_alert, resolve_alert
+from patients.actions import acknowledge_alert, resolve_alert
 from patients.forms import ResolveAlert
 from patients.models import Alert
 from patients.staff_reading import in_clinics_words

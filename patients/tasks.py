@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from patients.check_in_actions import escalate_alerts
+from patients.actions import escalate_alerts
 from portal import clock
 from portal.heartbeat import beat
 

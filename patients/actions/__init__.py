@@ -5,6 +5,12 @@ words for people. `now` is UTC.
 """
 
 from patients.actions.answers import answer_step, withdraw_answer
+from patients.actions.check_ins import (
+    acknowledge_alert,
+    escalate_alerts,
+    resolve_alert,
+    submit_check_in,
+)
 from patients.actions.episodes import close_episode, follow_version, open_episode, set_anchor
 from patients.actions.notes import request_plan, request_plans_of_clinic
 from patients.actions.people import (
@@ -26,11 +32,13 @@ from patients.actions.visits import (
 
 __all__ = [
     "account_for",
+    "acknowledge_alert",
     "answer_step",
     "book_appointment",
     "cancel_appointment",
     "close_episode",
     "end_carer",
+    "escalate_alerts",
     "follow_version",
     "link_carer",
     "mark_attended",
@@ -41,8 +49,10 @@ __all__ = [
     "register_patient",
     "request_plan",
     "request_plans_of_clinic",
+    "resolve_alert",
     "set_anchor",
     "set_email",
+    "submit_check_in",
     "update_patient",
     "withdraw_answer",
 ]

@@ -11,8 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from patients.actions import submit_check_in
 from patients.care import Care, care_of
-from patients.check_in_actions import submit_check_in
 from patients.check_ins import Stage, stage_of, stages_of
 from patients.models import CheckIn, Episode
 from patients.reader_forms import CheckInForm

@@ -87,6 +87,7 @@ _FIRST = {
     "opening_hours": "Monday to Friday, 8 am to 6 pm",
     "phone_out_of_hours": "01632 960199",
     "emergency_wording": "In an emergency call 999.",
+    "on_call_email": "on.call@brackenfield.example",
     "is_demo": True,
 }
 _SECOND = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 
 from patients import actions as records
 from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, Patient
@@ -13,6 +14,7 @@ from portal.demo import PARENT, PASSWORD, PATIENT, SECOND_PARENT
 from portal.models import Clinic, Invitation, User
 from procedures.models import PathwayVersion
 from reminders import actions
+from reminders.demo import check_ins
 from reminders.demo.cast import Part
 from reminders.demo.playback import Event
 
@@ -80,6 +82,9 @@ class Story:
     def _afterwards(self) -> Iterator[Event]:
         for week in range(1, 40):
             yield self._event(self._discharge_on + timedelta(weeks=week), time(13), self._tend)
+        for days in check_ins.PAIN_ON:
+            day = self._discharge_on + timedelta(days=days)
+            yield self._event(day, time(8, self.number % 60), partial(self._check_in, days))
         if self.part.died_after is not None:
             died_on = self._final_surgery_on + timedelta(days=self.part.died_after)
             yield self._event(died_on, time(16), self._die)
@@ -207,6 +212,17 @@ class Story:
             by=self.stage.staff["clerk"], now=now, imaging_request=request,
             location=self.stage.clinic.locations.first(),
         )  # fmt: skip
+
+    def _check_in(self, days: int, now: datetime) -> None:
+        """Every fourth answers nothing; where two care for a child, they take turns."""
+        links = list(self.patient.related_people.live(now.date()).select_related("user"))
+        by = self.patient.user or (links[days % len(links)].user if links else None)
+        if by is None or not self.number % 4 or not self.patient.is_contactable:
+            return
+        check_ins.answer(self.episode, self.part.name, days, by=by, now=now)
+        check_ins.acknowledge(
+            self.episode, self.part.name, by=self._ward(), now=now + timedelta(minutes=12)
+        )
 
     def _die(self, now: datetime) -> None:
         records.mark_deceased(patient=self.patient, on=now.date(), by=self._ward(), now=now)

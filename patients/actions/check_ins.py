@@ -20,17 +20,17 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from patients.actions import answer_step
+from patients.actions.answers import answer_step
+from patients.actions.notes import Action, record, today_at
 from patients.models import Alert, CheckIn, Episode, StepResponse
-from portal import audit, mail
-from portal.models import AuditEvent, Clinic, User
+from portal import mail
+from portal.models import Clinic, User
 from procedures.models import Category, Questionnaire, RedFlagRule, Step
 from procedures.offsets import Offset
 from procedures.question_wording import advice_of, rule_of
 from procedures.red_flags import SEVERITIES, firing
 from procedures.wording import clinic_values
 
-Action = AuditEvent.Action
 Answers = Sequence[Mapping[str, Any]]
 
 
@@ -51,7 +51,7 @@ def submit_check_in(
     """
     if not episode.is_open or episode.patient.deceased_on:
         raise ValidationError(_("This plan is closed. Please call the clinic."))
-    today = now.astimezone(episode.patient.clinic.zone).date()
+    today = today_at(episode.patient.clinic, now)
     rules = rules_met(episode, questionnaire, answers)
     check_in, is_new = CheckIn.objects.get_or_create(
         episode=episode,
@@ -74,8 +74,8 @@ def submit_check_in(
 
 def _follow_up(check_in: CheckIn, rules: Sequence[RedFlagRule], *, by: User, now: datetime) -> None:
     episode, asked = check_in.episode, check_in.questionnaire
-    _record(
-        Action.CREATE, "check_in.send", by=by, obj=check_in, episode=episode,
+    record(
+        Action.CREATE, "check_in.send", by=by, obj=check_in, patient=episode.patient,
         after={"questionnaire": f"{asked.key} v{asked.version}"},
     )  # fmt: skip
     for rule in rules:
@@ -95,15 +95,6 @@ def _once(ticket: str, answers: Answers) -> str:
     """One key for one form with one set of answers."""
     whole = json.dumps([ticket, [row["value"] for row in answers]], default=str)
     return hashlib.sha256(whole.encode()).hexdigest()[:32]
-
-
-def _record(
-    action: str, verb: str, *, by: User | None, obj: Any, episode: Episode, **details: Any
-) -> None:
-    patient = episode.patient
-    audit.record(
-        action, verb, by=by, obj=obj, clinic=patient.clinic, patient_id=patient.pk, **details
-    )
 
 
 def rules_met(
@@ -129,9 +120,9 @@ def _raise_alert(check_in: CheckIn, rule: RedFlagRule, *, now: datetime) -> None
     )  # fmt: skip
     if not is_new:
         _tell_again(alert, told, now)
-    _record(
+    record(
         Action.CREATE if is_new else Action.UPDATE, "alert.raise", by=None, obj=alert,
-        episode=episode, after={"rule": rule.key, "severity": alert.severity, "times": alert.times},
+        patient=episode.patient, after={"rule": rule.key, "severity": alert.severity, "times": alert.times},
     )  # fmt: skip
 
 
@@ -174,7 +165,7 @@ def acknowledge_alert(*, alert: Alert, by: User, now: datetime) -> bool:
         Alert.objects.new().filter(pk=alert.pk).update(acknowledged_at=now, acknowledged_by=by)
     )
     if changed:
-        _record(Action.UPDATE, "alert.acknowledge", by=by, obj=alert, episode=alert.episode)
+        record(Action.UPDATE, "alert.acknowledge", by=by, obj=alert, patient=alert.patient)
     return bool(changed)
 
 
@@ -193,7 +184,7 @@ def resolve_alert(*, alert: Alert, by: User, now: datetime, note: str) -> bool:
         .update(resolved_at=now, resolved_by=by, note=note.strip())
     )
     if changed:
-        _record(Action.UPDATE, "alert.resolve", by=by, obj=alert, episode=alert.episode,
+        record(Action.UPDATE, "alert.resolve", by=by, obj=alert, patient=alert.patient,
                 after={"note": note.strip()})  # fmt: skip
     return bool(changed)
 
@@ -220,7 +211,7 @@ def _escalate(alert: Alert, clinic: Clinic, now: datetime) -> bool:
     with transaction.atomic():
         changed = Alert.objects.filter(pk=alert.pk, escalated_at=None).update(escalated_at=now)
         if changed:
-            _record(Action.EXECUTE, "alert.escalate", by=None, obj=alert, episode=alert.episode)
+            record(Action.EXECUTE, "alert.escalate", by=None, obj=alert, patient=alert.patient)
     return bool(changed)
 
 
