@@ -8,7 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: run test check install install-dev lock format clean
+.PHONY: run test check install install-dev lock format clean screenshots
 
 run: install
 	@[ -f .env ] || export STEPWISE_DEMO="$${STEPWISE_DEMO:-true}"; exec $(PY) manage.py run
@@ -58,6 +58,10 @@ check: install-dev
 # Lays out the code as `make check` wants it.
 format: install-dev
 	@$(PY) -m ruff check --fix-only --quiet . ; $(PY) -m ruff format .
+
+# Pictures of every page, from a demo that `make run` serves in another terminal.
+screenshots: install-dev
+	@$(PY) docs/screenshots.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
