@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -22,8 +21,10 @@ from reminders.reconciler import reconcile
 from reminders.staff_plan import title_of
 from reminders.staff_views.records import (
     appointment_or_404,
+    attempted,
     done,
     episode_or_404,
+    is_sent,
     patient_url,
     xray_or_404,
 )
@@ -39,7 +40,9 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
     episode = episode_or_404(request, pk, "appointment.add")
     form = VisitForm(request.POST or None, clinic=episode.patient.clinic)
     if request.method == "POST" and form.is_valid():
-        return _book(request, episode, form, kind=form.cleaned_data["kind"])
+        kind = form.cleaned_data["kind"]
+        if answer := attempted(form, lambda: _book(request, episode, form, kind=kind)):
+            return answer
     title = _("Book a visit for %(name)s") % {"name": episode.patient.name}
     return _form(request, episode, form, title, _("Book the visit"))
 
@@ -49,8 +52,12 @@ def xray_book(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Book a slot for an X-ray that is due."""
     wanted = xray_or_404(request, pk, "imagingrequest.book")
     form = XrayVisit(request.POST or None, clinic=wanted.episode.patient.clinic)
+    if form.was_sent_before:
+        return done(request, wanted.episode.patient, "", is_first=False, part="visits")
     if request.method == "POST" and form.is_valid():
-        return _book(request, wanted.episode, form, kind=AppointmentKind.XRAY, imaging_request=wanted)
+        what = {"kind": AppointmentKind.XRAY, "imaging_request": wanted}
+        if answer := attempted(form, lambda: _book(request, wanted.episode, form, **what)):
+            return answer
     title = _("Book an X-ray for %(name)s") % {"name": wanted.episode.patient.name}
     intro = _("It is due between %(first)s and %(last)s.") % {
         "first": f"{wanted.window_from:%d %B %Y}", "last": f"{wanted.window_until:%d %B %Y}",
@@ -61,25 +68,15 @@ def xray_book(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _book(request: HttpRequest, episode: Episode, form: VisitForm, **what: Any) -> HttpResponse:
-    values = form.cleaned_data
-    wanted: ImagingRequest | None = what.get("imaging_request")
-    with transaction.atomic():
-        is_first = form.act_once() and _still_due(wanted)
-        if is_first:
-            names = ("on", "at", "minutes", "location", "note")
-            actions.book_appointment(
-                episode=episode, by=staff_of(request), now=clock.now(), **what,
-                **{name: values[name] for name in names},
-            )  # fmt: skip
-            plan_again(episode)
+    is_first = form.act_once()
+    if is_first:
+        names = ("on", "at", "minutes", "location", "note")
+        actions.book_appointment(
+            episode=episode, by=staff_of(request), now=clock.now(), **what,
+            **{name: form.cleaned_data[name] for name in names},
+        )  # fmt: skip
+        plan_again(episode)
     return done(request, episode.patient, _("The visit is booked."), is_first=is_first, part="visits")
-
-
-def _still_due(wanted: ImagingRequest | None) -> bool:
-    if wanted is None:
-        return True
-    rows = ImagingRequest.objects.select_for_update().to_book()
-    return rows.filter(pk=wanted.pk).exists()
 
 
 def plan_again(episode: Episode) -> None:
@@ -92,22 +89,18 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Give a visit another time."""
     visit = appointment_or_404(request, pk, "appointment.move")
     form = MoveVisit(request.POST or None, initial={"on": visit.local_date, "at": visit.local_time})
-    if request.method == "POST" and form.is_valid() and _can_move(visit):
-        values = form.cleaned_data
-        with transaction.atomic():
-            is_first = form.act_once()
-            if is_first:
-                actions.move_appointment(
-                    appointment=visit, on=values["on"], at=values["at"], reason=values["reason"],
-                    by=staff_of(request), now=clock.now(),
-                )  # fmt: skip
-                plan_again(visit.episode)
-        return done(request, visit.episode.patient, _("The visit is moved."), is_first=is_first, part="visits")
+    if is_sent(request, form) and (answer := attempted(form, lambda: _move(request, visit, form))):
+        return answer
     return _form(request, visit.episode, form, _("Move: %(visit)s") % {"visit": visit}, _("Move the visit"))
 
 
-def _can_move(visit: Appointment) -> bool:
-    return visit.status == Appointment.Status.BOOKED
+def _move(request: HttpRequest, visit: Appointment, form: MoveVisit) -> HttpResponse:
+    is_first = form.act_once()
+    if is_first:
+        values = {name: form.cleaned_data[name] for name in ("on", "at", "reason")}
+        actions.move_appointment(appointment=visit, by=staff_of(request), now=clock.now(), **values)
+        plan_again(visit.episode)
+    return done(request, visit.episode.patient, _("The visit is moved."), is_first=is_first, part="visits")
 
 
 @require_http_methods(["GET", "POST"])
@@ -145,15 +138,20 @@ def missed(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _outcome(
     request: HttpRequest, visit: Appointment, form: Any, action: Any, title: str, button: str, intro: str
 ) -> HttpResponse:
-    if request.method == "POST" and form.is_valid():
-        details = {"reason": form.cleaned_data["reason"]} if "reason" in form.fields else {}
-        with transaction.atomic():
-            is_first = Appointment.objects.select_for_update().booked().filter(pk=visit.pk).exists()
-            if is_first:
-                action(appointment=visit, by=staff_of(request), now=clock.now(), **details)
-                plan_again(visit.episode)
-        return done(request, visit.episode.patient, _("It is recorded."), is_first=is_first, part="visits")
+    if form.was_sent_before:
+        return done(request, visit.episode.patient, "", is_first=False, part="visits")
+    if is_sent(request, form) and (answer := attempted(form, lambda: _record(request, visit, form, action))):
+        return answer
     return _form(request, visit.episode, form, title % {"visit": visit}, button, intro)
+
+
+def _record(request: HttpRequest, visit: Appointment, form: Any, action: Any) -> HttpResponse:
+    is_first = form.act_once()
+    if is_first:
+        details = {"reason": form.cleaned_data["reason"]} if "reason" in form.fields else {}
+        action(appointment=visit, by=staff_of(request), now=clock.now(), **details)
+        plan_again(visit.episode)
+    return done(request, visit.episode.patient, _("It is recorded."), is_first=is_first, part="visits")
 
 
 def _form(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -26,8 +25,10 @@ from reminders.reconciler import reconcile
 from reminders.staff_forms import DATES, Booking, DateForm
 from reminders.staff_plan import Names, digest, sections, timeline, waiting
 from reminders.staff_views.records import (
+    attempted,
     done,
     episode_or_404,
+    is_sent,
     patient_or_404,
     patient_url,
     today_at,
@@ -41,10 +42,9 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = Booking(request.POST or None, patient=patient, today=today_at(patient))
     if form.was_sent_before:
         return done(request, patient, "", is_first=False)
-    if request.method == "POST" and form.is_valid() and "change" not in request.POST:
-        if "confirm" in request.POST:
-            return _book(request, patient, form)
-        return _booking_preview(request, patient, form)
+    act = _book if "confirm" in request.POST else _booking_preview
+    if is_sent(request, form) and (answer := attempted(form, lambda: act(request, patient, form))):
+        return answer
     return page(
         request, "admin/reminders/book.html", _("Book an operation for %(name)s") % {"name": patient.name},
         patient=patient, form=form, button=_("Show the plan"), back_url=patient_url(patient),
@@ -74,16 +74,11 @@ def _left_out(rows: list[Desired]) -> int:
 
 
 def _book(request: HttpRequest, patient: Patient, form: Booking) -> HttpResponse:
-    with transaction.atomic():
-        Patient.objects.select_for_update().get(pk=patient.pk)
-        is_first = form.act_once()
-        if is_first:
-            _episode, diff = actions.book(
-                patient=patient, by=staff_of(request), now=clock.now(), **form.booking
-            )
-            count = len(diff.of(Change.NEW))
-    if not is_first:
+    Patient.objects.select_for_update().get(pk=patient.pk)
+    if not form.act_once():
         return done(request, patient, "", is_first=False)
+    _episode, diff = actions.book(patient=patient, by=staff_of(request), now=clock.now(), **form.booking)
+    count = len(diff.of(Change.NEW))
     words = ngettext("Booked, with %(n)d reminder.", "Booked, with %(n)d reminders.", count)
     return done(request, patient, words % {"n": count}, part="plan")
 
@@ -123,11 +118,8 @@ def _set_date(request: HttpRequest, episode: Episode, anchors: Any, title: str) 
     )
     if form.was_sent_before:
         return done(request, episode.patient, "", is_first=False)
-    if request.method == "POST" and form.is_valid() and "change" not in request.POST:
-        try:
-            return _previewed(request, episode, form, title)
-        except ValidationError as error:
-            form.refuse(error)
+    if is_sent(request, form) and (answer := attempted(form, lambda: _previewed(request, episode, form, title))):
+        return answer
     return page(
         request, "admin/reminders/date.html", title, episode=episode, patient=episode.patient, form=form,
         button=_("Show what changes"), back_url=patient_url(episode.patient),
@@ -171,20 +163,18 @@ def _show_diff(
 
 def _confirm_date(request: HttpRequest, episode: Episode, form: DateForm, title: str) -> HttpResponse:
     """Write what was shown. Where the plan changed meanwhile, show it anew and write nothing."""
-    values = form.cleaned_data
-    with transaction.atomic():
-        Episode.objects.select_for_update().get(pk=episode.pk)
-        diff = _preview(episode, form)
-        if digest(diff) != request.POST["digest"]:
-            return _show_diff(request, episode, form, title, diff, changed=True)
-        if not form.act_once():
-            return done(request, episode.patient, "", is_first=False)
-        asked = {item.key.step for item in diff.items if item.asks}
-        actions.move_anchor(
-            episode=episode, anchor=values["anchor"], on=values["on"], reason=values["reason"],
-            resend=frozenset(asked & set(request.POST.getlist("resend"))),
-            by=staff_of(request), now=clock.now(),
-        )  # fmt: skip
+    Episode.objects.select_for_update().get(pk=episode.pk)
+    diff = _preview(episode, form)
+    if digest(diff) != request.POST["digest"]:
+        return _show_diff(request, episode, form, title, diff, changed=True)
+    if not form.act_once():
+        return done(request, episode.patient, "", is_first=False)
+    asked = {item.key.step for item in diff.items if item.asks}
+    actions.move_anchor(
+        episode=episode, by=staff_of(request), now=clock.now(),
+        resend=frozenset(asked & set(request.POST.getlist("resend"))),
+        **{name: form.cleaned_data[name] for name in ("anchor", "on", "reason")},
+    )  # fmt: skip
     return done(request, episode.patient, _("The date is entered and the plan follows it."), part="plan")
 
 
@@ -193,20 +183,21 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Call an operation off."""
     episode = episode_or_404(request, pk, "episode.cancel")
     form = ReasonForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            with transaction.atomic():
-                if form.act_once():
-                    actions.cancel_surgery(
-                        episode=episode, by=staff_of(request), now=clock.now(), reason=form.cleaned_data["reason"]
-                    )
-            return done(request, episode.patient, _("The operation is cancelled and its plan has stopped."))
-        except ValidationError as error:
-            form.refuse(error)
+    if form.was_sent_before:
+        return done(request, episode.patient, "", is_first=False)
+    if is_sent(request, form) and (answer := attempted(form, lambda: _cancel(request, episode, form))):
+        return answer
     return _ending(request, episode, form, _("Cancel surgery"), _(
         "Everything that is planned for it is dropped, visits that lie ahead are cancelled, "
         "and the people who get the mail are told once."
     ))  # fmt: skip
+
+
+def _cancel(request: HttpRequest, episode: Episode, form: ReasonForm) -> HttpResponse:
+    form.act_once()
+    reason = form.cleaned_data["reason"]
+    actions.cancel_surgery(episode=episode, by=staff_of(request), now=clock.now(), reason=reason)
+    return done(request, episode.patient, _("The operation is cancelled and its plan has stopped."))
 
 
 @require_http_methods(["GET", "POST"])

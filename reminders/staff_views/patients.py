@@ -26,8 +26,10 @@ from reminders.models import Reminder
 from reminders.reconciler import reconcile
 from reminders.staff_record import record_of
 from reminders.staff_views.records import (
+    attempted,
     carer_or_404,
     done,
+    is_sent,
     patient_or_404,
     patient_url,
     today_at,
@@ -48,12 +50,8 @@ def add(request: HttpRequest) -> HttpResponse:
     """Add a patient. A child's carers are linked next."""
     clinics = clinics_where(request.user, "patient.add")
     form = NewPatient(request.POST or None, clinics=clinics, initial=_defaults(clinics.first()))
-    if request.method == "POST" and form.is_valid():
-        try:
-            patient = _register(request, form)
-            return _after_adding(request, patient)
-        except ValidationError as error:
-            form.refuse(error)
+    if is_sent(request, form) and (answer := attempted(form, lambda: _register(request, form))):
+        return answer
     return page(
         request, "admin/form.html", _("Add a patient"), form=form, button=_("Add the patient"),
         back_url=reverse("admin:patients_patient_changelist"),
@@ -64,25 +62,20 @@ def _defaults(clinic: Any) -> dict[str, Any]:
     return {"language": clinic.language} if clinic else {}
 
 
-def _register(request: HttpRequest, form: NewPatient) -> Patient | None:
-    """The new patient; None when this form has added one already."""
-    values = form.cleaned_data
-    with transaction.atomic():
-        if not form.act_once():
-            return None
-        now, by = clock.now(), staff_of(request)
-        patient = actions.register_patient(
-            clinic=values["clinic"], by=by, now=now, email=values["email"], language=values["language"],
-            **form.recorded,
-        )  # fmt: skip
-        if values["invite"] and patient.user and not patient.user.has_usable_password():
-            portal_actions.invite(user=patient.user, clinic=patient.clinic, by=by, now=now)
-    return patient
-
-
-def _after_adding(request: HttpRequest, patient: Patient | None) -> HttpResponse:
-    if patient is None:
+def _register(request: HttpRequest, form: NewPatient) -> HttpResponse:
+    values, now, by = form.cleaned_data, clock.now(), staff_of(request)
+    if not form.act_once():
         return redirect("admin:patients_patient_changelist")
+    patient = actions.register_patient(
+        clinic=values["clinic"], by=by, now=now, email=values["email"], language=values["language"],
+        **form.recorded,
+    )  # fmt: skip
+    if values["invite"] and patient.user and not patient.user.has_usable_password():
+        portal_actions.invite(user=patient.user, clinic=patient.clinic, by=by, now=now)
+    return _after_adding(request, patient)
+
+
+def _after_adding(request: HttpRequest, patient: Patient) -> HttpResponse:
     response = done(request, patient, _("%(name)s is added.") % {"name": patient.name})
     if patient.is_child_on(today_at(patient)):
         return redirect("admin:carer_add", patient.pk)
@@ -94,12 +87,8 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Correct what is recorded. Open plans follow."""
     patient = patient_or_404(request, pk, "patient.change")
     form = PatientDetails(request.POST or None, initial=_recorded(patient))
-    if request.method == "POST" and form.is_valid():
-        try:
-            _update(request, patient, form)
-            return done(request, patient, _("The record is corrected; open plans follow it."))
-        except ValidationError as error:
-            form.refuse(error)
+    if is_sent(request, form) and (answer := attempted(form, lambda: _update(request, patient, form))):
+        return answer
     return page(
         request, "admin/form.html", _("Correct the record of %(name)s") % {"name": patient.name},
         form=form, button=_("Save"), back_url=patient_url(patient),
@@ -111,14 +100,14 @@ def _recorded(patient: Patient) -> dict[str, Any]:
     return values | {"email": patient.user.email if patient.user else ""}
 
 
-def _update(request: HttpRequest, patient: Patient, form: PatientDetails) -> None:
+def _update(request: HttpRequest, patient: Patient, form: PatientDetails) -> HttpResponse:
     _refuse_taken_number(patient, form.cleaned_data["record_number"])
-    with transaction.atomic():
-        by, now = staff_of(request), clock.now()
-        actions.update_patient(patient=patient, by=by, now=now, **form.recorded)
-        if form.cleaned_data["email"]:
-            actions.set_email(patient=patient, email=form.cleaned_data["email"], by=by, now=now)
-        _plan_again(patient)
+    by, now = staff_of(request), clock.now()
+    actions.update_patient(patient=patient, by=by, now=now, **form.recorded)
+    if form.cleaned_data["email"]:
+        actions.set_email(patient=patient, email=form.cleaned_data["email"], by=by, now=now)
+    _plan_again(patient)
+    return done(request, patient, _("The record is corrected; open plans follow it."))
 
 
 def _refuse_taken_number(patient: Patient, number: str) -> None:
@@ -172,31 +161,27 @@ def carer_add(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = CarerForm(request.POST or None)
     if form.was_sent_before:
         return done(request, patient, "", is_first=False)
-    if request.method == "POST" and form.is_valid():
-        try:
-            _link(request, patient, form)
-            return done(request, patient, _("The carer has access now; the plan follows."), part="people")
-        except ValidationError as error:
-            form.refuse(error)
+    if is_sent(request, form) and (answer := attempted(form, lambda: _link(request, patient, form))):
+        return answer
     return page(
         request, "admin/form.html", _("Add a parent or carer of %(name)s") % {"name": patient.name},
         form=form, button=_("Give access"), back_url=patient_url(patient),
     )  # fmt: skip
 
 
-def _link(request: HttpRequest, patient: Patient, form: CarerForm) -> None:
-    values = form.cleaned_data
-    with transaction.atomic():
-        if not form.act_once():
-            return
+def _link(request: HttpRequest, patient: Patient, form: CarerForm) -> HttpResponse:
+    values, is_first = form.cleaned_data, form.act_once()
+    if is_first:
         by, now = staff_of(request), clock.now()
+        names = ("email", "name", "relationship", "scope", "ends_on")
         link = actions.link_carer(
-            patient=patient, by=by, now=now,
-            **{name: values[name] for name in ("email", "name", "relationship", "scope", "ends_on")},
-        )  # fmt: skip
+            patient=patient, by=by, now=now, **{name: values[name] for name in names}
+        )
         if values["invite"] and not link.user.has_usable_password():
             portal_actions.invite(user=link.user, clinic=patient.clinic, by=by, now=now)
         _plan_again(patient)
+    words = _("The carer has access now; the plan follows.")
+    return done(request, patient, words, is_first=is_first, part="people")
 
 
 @require_http_methods(["GET", "POST"])
@@ -221,13 +206,8 @@ def deceased(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Record that a patient died. Everything that is planned stops at once."""
     patient = patient_or_404(request, pk, "patient.mark_deceased")
     form = DeceasedForm(request.POST or None, patient=patient)
-    if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            actions.mark_deceased(
-                patient=patient, on=form.cleaned_data["on"], by=staff_of(request), now=clock.now()
-            )
-            _plan_again(patient)
-        return done(request, patient, _("It is recorded. Everything that was planned has stopped."))
+    if is_sent(request, form) and (answer := attempted(form, lambda: _deceased(request, patient, form))):
+        return answer
     waiting = Reminder.objects.filter(episode__patient=patient).open().count()
     intro = _("Every reminder about this patient stops at once, to everybody. Still planned: %(n)d.")
     return page(
@@ -235,6 +215,12 @@ def deceased(request: HttpRequest, pk: UUID) -> HttpResponse:
         intro=intro % {"n": waiting}, button=_("Record and stop everything"), danger=True,
         back_url=patient_url(patient),
     )  # fmt: skip
+
+
+def _deceased(request: HttpRequest, patient: Patient, form: DeceasedForm) -> HttpResponse:
+    actions.mark_deceased(patient=patient, on=form.cleaned_data["on"], by=staff_of(request), now=clock.now())
+    _plan_again(patient)
+    return done(request, patient, _("It is recorded. Everything that was planned has stopped."))
 
 
 PAGES = (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -15,6 +18,7 @@ from django.utils.translation import gettext as _
 from patients.models import Appointment, Episode, ImagingRequest, Patient, RelatedPerson
 from portal import audit, clock
 from portal.permissions import within
+from portal.staff_forms import StaffForm
 from reminders.models import Message, Reminder
 
 
@@ -89,6 +93,21 @@ def today_at(patient: Patient, now: datetime | None = None) -> date:
 def patient_url(patient: Patient, part: str = "") -> str:
     """The patient's page, or a part of it."""
     return reverse("admin:patient_page", args=[patient.pk]) + (f"#{part}" if part else "")
+
+
+def is_sent(request: HttpRequest, form: StaffForm) -> bool:
+    """Whether a form came that can be acted on; not when the person goes back to change it."""
+    return request.method == "POST" and form.is_valid() and "change" not in request.POST
+
+
+def attempted(form: StaffForm, act: Callable[[], HttpResponse]) -> HttpResponse | None:
+    """What `act` answers, in one transaction; None where an action objected, which the form then says."""
+    try:
+        with transaction.atomic():
+            return act()
+    except ValidationError as error:
+        form.refuse(error)
+        return None
 
 
 def done(request: HttpRequest, patient: Patient, words: str, *, is_first: bool = True, part: str = "") -> HttpResponse:

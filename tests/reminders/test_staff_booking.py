@@ -197,7 +197,8 @@ def test_confirming_twice_moves_and_tells_once(planned, move, sign_in) -> None:
 def test_a_plan_that_changed_meanwhile_is_shown_anew_and_not_written(planned, move, sign_in) -> None:
     client = sign_in(planned.clerk)
     shown = client.post(_move_url(planned.episode), move).context["digest"]
-    Reminder.objects.filter(episode=planned.episode, step_key="pack-bag").update(state="cancelled", reason="stopped_by_staff")
+    bag = Reminder.objects.filter(episode=planned.episode, step_key="pack-bag")
+    bag.update(state="cancelled", reason="stopped_by_staff")
     before = _written()
     response = client.post(_move_url(planned.episode), move | {"digest": shown})
     assert "The plan has changed since you looked" in response.content.decode()
