@@ -147,7 +147,7 @@ def set_sending(*, is_on: bool, by: User, now: datetime, reason: str = "") -> No
     switch = SendingSwitch.current()
     before = switch.is_on
     SendingSwitch.objects.update_or_create(
-        pk=1, defaults={"is_on": is_on, "reason": reason, "changed_at": now, "changed_by": by}
+        pk=1, defaults={"is_on": is_on, "reason": reason[:200], "changed_at": now, "changed_by": by}
     )
     audit.record(
         Action.EXECUTE, "sending.on" if is_on else "sending.off", by=by, obj=switch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -42,14 +43,15 @@ def record(
         action=action,
         verb=verb,
         actor=by,
-        actor_label=str(by) if by else SYSTEM,
+        actor_label=(str(by) if by else SYSTEM)[:200],
         clinic=clinic,
         patient_id=patient_id,
         object_type=obj._meta.label_lower,
         object_id=str(obj.pk),
         before=before or {},
         after=after or {},
-        reason=reason,
+        # Cut to what the row holds: a long reason must not undo the change it explains.
+        reason=reason[:500],
         address=client_address(request) if request else None,
     )
 
@@ -104,9 +106,16 @@ def client_address(request: HttpRequest) -> str | None:
     """The address of who asked, looking past as many proxies as `TRUSTED_PROXIES` says, and no further."""
     hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     trusted = settings.TRUSTED_PROXIES
-    if trusted and len(hops) >= trusted and hops[-trusted].strip():
-        return hops[-trusted].strip()
-    return request.META.get("REMOTE_ADDR") or None
+    forwarded = hops[-trusted].strip() if trusted and len(hops) >= trusted else ""
+    return _address_in(forwarded) or _address_in(request.META.get("REMOTE_ADDR", ""))
+
+
+def _address_in(text: str) -> str | None:
+    """The IP address if the text is one. What else a proxy writes, the database would refuse with the whole row."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
 
 
 def changes(obj: models.Model, new: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -48,7 +48,19 @@ class ClinicQuerySet(models.QuerySet):
 
 
 class AuditEventQuerySet(models.QuerySet):
-    """Audit events by who is asking."""
+    """Audit events by who is asking. They are neither changed nor removed, in bulk either."""
+
+    def update(self, **values: Any) -> int:
+        """Raise TypeError: an audit trail is not edited."""
+        raise TypeError("An audit event cannot be changed.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Raise TypeError: an audit trail is not thinned out."""
+        raise TypeError("An audit event cannot be removed.")
+
+    def bulk_update(self, objs: Any, fields: Any, batch_size: int | None = None) -> int:
+        """Raise TypeError: an audit trail is not edited."""
+        raise TypeError("An audit event cannot be changed.")
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The events of the clinics whose audit a person may read: managers and auditors, and the operator."""
