@@ -328,6 +328,9 @@ CELERY_BEAT_SCHEDULE = {
     "check_balance": tick("reminders.tasks.check_balance", 15 * 60),
 }
 
+# Seconds that a worker may hold what it is sending; what a dead one held is taken back after that.
+LEASE_SECONDS = 300
+
 # --- Mail ------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import OperationalError, connection, transaction
@@ -33,7 +34,7 @@ from reminders.querysets import ReminderQuerySet
 logger = logging.getLogger(__name__)
 
 BATCH = 50
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=60)
 
