@@ -18,6 +18,7 @@ from patients.care import Care
 from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, StepResponse
 from procedures.conditions import holds
 from procedures.models import Category, Step
+from procedures.offsets import Offset
 from procedures.wording import NoWords, words_of
 from reminders.emails import Writer
 from reminders.models import Reminder
@@ -222,10 +223,12 @@ def _undated(care: Care, episode: Episode) -> Iterator[tuple[str, Entry]]:
     steps = episode.version.steps.exclude(anchor__in=["appointment", *anchors]).with_texts()
     for step in steps:
         if holds(step.condition, attributes):
-            yield step.anchor, _undated_entry(step, care.reader.language)
+            # As if the event were today: near steps before far ones.
+            on = Offset(step.offset_value, step.offset_unit).added_to(care.today)
+            yield step.anchor, _undated_entry(step, care.reader.language, on)
 
 
-def _undated_entry(step: Step, language: str) -> Entry:
+def _undated_entry(step: Step, language: str, on: date) -> Entry:
     is_milestone = step.anchor.startswith("milestone:")
     category = str(step.get_category_display())
     try:
@@ -233,7 +236,7 @@ def _undated_entry(step: Step, language: str) -> Entry:
     except NoWords:
         title = category
     return Entry(
-        on=date.max,
+        on=on,
         category=step.category,
         category_label=category,
         # A title that needs a value is for the day that the value is known.
@@ -252,7 +255,7 @@ def _add_undated(phases: list[Phase], undated: Iterable[tuple[str, Entry]]) -> N
     at_home, waiting = Phase(str(AT_HOME)), Phase(str(WAITING))
     at_home.note = _("These get their dates when the day of going home is known.")
     waiting.note = _("These come when your surgeon or physiotherapist says so.")
-    for anchor, entry in undated:
+    for anchor, entry in sorted(undated, key=lambda pair: pair[1].on):
         (at_home if anchor == "discharge" else waiting).entries.append(entry)
     if at_home.entries:
         early = {str(BEFORE), str(IN_HOSPITAL)}

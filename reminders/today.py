@@ -55,6 +55,15 @@ class Today:
     appointment: Appointment | None = None
     window: ImagingRequest | None = None
 
+    @property
+    def waits_for_discharge(self) -> bool:
+        """Whether steps are still without a date because nobody has entered the day of going home."""
+        if self.episode is None or self.episode.surgery_on is None:
+            return False
+        return (
+            self.episode.surgery_on <= self.care.today and "discharge" not in self.episode.anchors
+        )
+
 
 def build(care: Care) -> Today:
     """Gather the page of one reader. A constant number of queries."""
