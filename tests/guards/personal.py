@@ -1,0 +1,163 @@
+"""Which fields say something about a person, and which do not.
+
+Personal is what identifies somebody or tells of their health, their doings or their messages, on
+its own or through the row it belongs to. Keys, states of the machine and words of the catalogue
+are not. What is personal stays out of logs, addresses, task arguments, Redis, subjects and error
+reports, and is what an export of somebody's data holds.
+"""
+
+# model: (personal fields, other fields)
+FIELDS: dict[str, tuple[str, str]] = {
+    "portal.User": (
+        "email name language time_zone last_login password is_active",
+        "id created_at is_superuser is_staff groups user_permissions",
+    ),
+    "portal.Clinic": (
+        "on_call_email",
+        (
+            "id created_at name slug time_zone language phone_in_hours opening_hours phone_out_of_hours "
+            "emergency_wording sending_from sending_until daily_cap escalate_after_minutes is_demo"
+        ),
+    ),
+    "portal.Location": ("", "id created_at clinic name address directions"),
+    "portal.PractitionerRole": ("user role", "id created_at clinic"),
+    "portal.AuditEvent": (
+        "actor actor_label patient_id object_id before after reason address",
+        "id recorded_at action verb clinic object_type",
+    ),
+    "portal.SendingSwitch": ("changed_by", "id is_on reason changed_at"),
+    "portal.Heartbeat": ("", "name beat_at"),
+    "portal.Invitation": (
+        "user invited_by token_hash accepted_at",
+        "id created_at clinic expires_at withdrawn_at",
+    ),
+    "portal.OutboxMail": ("to_address subject raw", "id created_at"),
+    "procedures.Source": (
+        "",
+        "id created_at loaded key title publisher jurisdiction audience scope quality_note",
+    ),
+    "procedures.Procedure": (
+        "",
+        (
+            "id created_at loaded key reference name parent audience what_is_done aliases related code_system code "
+            "is_bookable sources"
+        ),
+    ),
+    "procedures.Fact": (
+        "reviewed_by",
+        (
+            "id created_at loaded key topic statement offset_from offset_to unit anchor strength audience reviewed_on "
+            "procedures sources"
+        ),
+    ),
+    "procedures.Disagreement": ("", "id created_at loaded key topic question comment facts"),
+    "procedures.DisagreementValue": ("", "id created_at disagreement position statement sources"),
+    "procedures.Resolution": (
+        "resolved_by",
+        "id created_at disagreement clinic value own_value reason resolved_at is_demo_value",
+    ),
+    "procedures.Slot": ("", "id created_at loaded key name kind hint"),
+    "procedures.SlotValue": (
+        "filled_by",
+        "id created_at slot clinic value is_demo_value filled_at",
+    ),
+    "procedures.Page": (
+        "",
+        "id created_at loaded key language procedure audience position title summary",
+    ),
+    "procedures.PageSection": (
+        "",
+        "id created_at page position key heading body facts disagreements slots",
+    ),
+    "procedures.Pathway": ("", "id created_at loaded key procedure name audience"),
+    "procedures.PathwayVersion": (
+        "approved_by",
+        "id created_at pathway clinic number status digest approved_at review_on",
+    ),
+    "procedures.Step": (
+        "",
+        (
+            "id created_at loaded version key position category anchor appointment_kind offset_value offset_unit "
+            "offset_slot at repeat_every_days repeat_weekdays repeat_count repeat_until_anchor repeat_until_value "
+            "repeat_until_unit condition ends_when recipients valid_for window_days late_policy repeat_policy "
+            "is_essential facts disagreements slots"
+        ),
+    ),
+    "procedures.StepText": ("", "id created_at step language subject title todo body"),
+    "procedures.Questionnaire": (
+        "",
+        (
+            "id created_at loaded key kind audience version anchor from_value from_unit until_value until_unit words "
+            "scoring licence"
+        ),
+    ),
+    "procedures.Question": (
+        "",
+        "id created_at questionnaire key position kind unit least most choices is_required is_licensed asked_if words",
+    ),
+    "procedures.RedFlagRule": (
+        "",
+        "id created_at questionnaire key position question comparison value severity sign words",
+    ),
+    "patients.Patient": (
+        (
+            "record_number given_name family_name birth_date user phone uses_nicotine drives job lives_alone "
+            "cares_for_others uses_wheelchair deceased_on is_restricted"
+        ),
+        "id created_at clinic",
+    ),
+    "patients.RelatedPerson": (
+        "patient user relationship scope starts_on ends_on ended_at",
+        "id created_at",
+    ),
+    "patients.Episode": ("patient procedure version side surgeon status", "id created_at"),
+    "patients.AnchorDate": ("episode anchor on confirmed_by", "id created_at"),
+    "patients.StepResponse": (
+        "episode step occurrence answer note by answered_at",
+        "id created_at",
+    ),
+    "patients.PlanRequest": ("episode", "id reason requested_at"),
+    "patients.CheckIn": (
+        "episode questionnaire answers flags by is_on_behalf sent_at local_date",
+        "id created_at questionnaire_version ticket",
+    ),
+    "patients.Alert": (
+        "patient episode check_in rule_key sign severity summary times acknowledged_by resolved_by note",
+        "id created_at raised_at acknowledged_at resolved_at escalated_at",
+    ),
+    "patients.Appointment": (
+        "episode kind local_date local_time starts_at location note status",
+        "id created_at time_zone minutes sequence",
+    ),
+    "patients.ImagingRequest": (
+        "episode step window_from window_until status appointment",
+        "id created_at",
+    ),
+    "reminders.Reminder": (
+        (
+            "episode appointment step step_key recipient category context local_date local_time time_zone counted_from "
+            "reason message"
+        ),
+        (
+            "id created_at kind occurrence correction is_essential due_at valid_until state attempts lease_until "
+            "claimed_by settled_at"
+        ),
+    ),
+    "reminders.Message": (
+        "recipient category to_address subject text html headers calendar last_response",
+        "id created_at clinic message_id state attempts sent_at bounced_at",
+    ),
+    "reminders.Decision": ("reminder gate value", "id decided_at outcome"),
+    "reminders.Preference": ("user category is_on", "id created_at changed_at"),
+    "reminders.Suppression": ("address reason response", "id created_at lifted_at"),
+    "reminders.SendingChannel": (
+        "response",
+        "domain paused_until pauses reason changed_at next_at",
+    ),
+    "reminders.DeliveryReport": ("message detail", "id created_at kind status source digest"),
+    "reminders.DailyBalance": (
+        "",
+        "id clinic day due sent skipped cancelled missed failed in_flight gap checked_at",
+    ),
+    "reminders.Counter": ("", "name value"),
+}
