@@ -88,6 +88,7 @@ class ClinicAdmin(StaffAdmin):
             {"fields": ("phone_in_hours", "opening_hours", "phone_out_of_hours", "emergency_wording")},
         ),
         (_("Sending"), {"fields": ("sending_from", "sending_until", "daily_cap")}),
+        (_("Alerts"), {"fields": ("on_call_email", "escalate_after_minutes")}),
     )
     readonly_fields = ("slug",)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -73,8 +72,7 @@ def _form(stage: Stage, request: HttpRequest | None = None) -> CheckInForm:
 
 def _form_page(request: HttpRequest, care: Care, stage: Stage, form: CheckInForm) -> HttpResponse:
     context = {"care": care, "stage": stage, "form": form, "active": "check_in"}
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
-    return render(request, "patients/check_in.html", context, status=status)
+    return render(request, "patients/check_in.html", context)
 
 
 @require_safe
