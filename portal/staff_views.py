@@ -36,6 +36,7 @@ def sending(request: HttpRequest) -> HttpResponse:
     right = "sendingswitch.stop" if switch.is_on else "sendingswitch.start"
     form = ReasonForm(request.POST or None)
     form.fields["reason"].required = switch.is_on
+    hidden = {"is_on": str(not switch.is_on)}
     if request.method == "POST":
         if not may(request.user, right):
             raise PermissionDenied
@@ -45,7 +46,7 @@ def sending(request: HttpRequest) -> HttpResponse:
             return _switch(request, is_on=not switch.is_on, reason=form.cleaned_data["reason"])
     return page(
         request, "admin/portal/sending.html", _("Sending on or off"),
-        switch=switch, form=form, may_switch=may(request.user, right),
+        switch=switch, form=form, hidden=hidden, may_switch=may(request.user, right),
     )  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def _end_role(request: HttpRequest, user: User) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def user_close(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Close the account of a member of staff, or open it again."""
-    user = get_object_or_404(_staff(request, "user.change"), pk=pk)
+    user = get_object_or_404(_staff_of_no_other_clinic(request), pk=pk)
     clinic = _shared_clinic(request, user)
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -136,6 +137,12 @@ def _staff(request: HttpRequest, right: str) -> models.QuerySet[User]:
     """The members of staff whom the person may manage: those of one's own clinics, and not the operator."""
     rows = within(User.objects.filter(is_staff=True), request.user, right)
     return rows if is_operator(request.user) else rows.filter(is_superuser=False)
+
+
+def _staff_of_no_other_clinic(request: HttpRequest) -> models.QuerySet[User]:
+    """Those whose whole account is the person's to close; of the others, only roles can be ended."""
+    elsewhere = PractitionerRole.objects.exclude(clinic__in=clinics_where(request.user, "user.change"))
+    return _staff(request, "user.change").exclude(pk__in=elsewhere.values("user"))
 
 
 def _shared_clinic(request: HttpRequest, user: User) -> Clinic:
