@@ -1,4 +1,4 @@
-"""Settles the demo clinic: every decision and slot its pathways need, marked as demo values, and approval.
+"""Settles the demo clinic: every decision and slot its pathways and pages need, marked as demo values, and approval.
 
 No other clinic can be settled this way: the actions refuse demo values elsewhere.
 """
@@ -89,6 +89,7 @@ def settle_demo_clinic(*, clinic: Clinic, by: User, now: datetime) -> list[Pathw
     """
     if not clinic.is_demo:
         raise NotTheDemoClinic(f"{clinic} is not the demo clinic.")
+    _settle_pages(clinic, by=by, now=now)
     drafts = list(PathwayVersion.objects.filter(clinic=clinic).drafts())
     for draft in drafts:
         found = blockers(draft)
@@ -97,6 +98,17 @@ def settle_demo_clinic(*, clinic: Clinic, by: User, now: datetime) -> list[Pathw
         for slot in found.slots:
             _fill(slot, clinic, by=by, now=now)
     return [approve_version(version=draft, by=by, now=now) for draft in drafts]
+
+
+def _settle_pages(clinic: Clinic, *, by: User, now: datetime) -> None:
+    """Decide what the guide's pages rest on as well, so that the demo's guide has no gaps."""
+    on_pages = {"page_sections__isnull": False}
+    for disagreement in Disagreement.objects.filter(**on_pages).distinct():
+        if not disagreement.resolutions.filter(clinic=clinic).exists():
+            _settle(disagreement, clinic, by=by, now=now)
+    for slot in Slot.objects.filter(**on_pages).distinct():
+        if not slot.values.filter(clinic=clinic).exists():
+            _fill(slot, clinic, by=by, now=now)
 
 
 def _settle(disagreement: Disagreement, clinic: Clinic, *, by: User, now: datetime) -> None:

@@ -13,7 +13,15 @@ from django.utils.translation import gettext as _
 
 from portal.models import Clinic, Language, User
 from procedures.markdown import to_html
-from procedures.models import Disagreement, Fact, Page, PageSection, Procedure
+from procedures.models import (
+    Disagreement,
+    Fact,
+    Page,
+    PageSection,
+    PathwayVersion,
+    Procedure,
+)
+from procedures.timeline import Picture, draw
 from procedures.wording import as_markdown, clinic_values, fill, placeholders_in
 
 
@@ -67,6 +75,16 @@ def guides(language: str) -> list[Guide]:
     for page in pages_in(language):
         by_procedure.setdefault(page.procedure, []).append(page)
     return [Guide(procedure, pages) for procedure, pages in by_procedure.items()]
+
+
+def plan_of(procedure: Procedure, clinic: Clinic | None, language: str) -> Picture | None:
+    """The plan that the clinic approved for a procedure, as a picture; None where there is none."""
+    versions = PathwayVersion.objects.filter(clinic=clinic, pathway__procedure=procedure).approved()
+    version = versions.first()
+    if version is None:
+        return None
+    steps = version.steps.select_related("offset_slot", "version").with_texts()
+    return draw(list(steps), {}, language)
 
 
 def sections_of(page: Page, clinic: Clinic | None) -> list[Section]:

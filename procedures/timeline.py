@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from procedures.models import Category, Step
-from procedures.timing import span, when
+from procedures.timing import for_whom, span, when
 from procedures.wording import NoWords, words_of
 
 # The picture's own units. Labels stand left of LEFT; the lanes run from LEFT to WIDTH - MARGIN.
@@ -64,6 +64,7 @@ class Line:
     title: str
     category: str
     when: str
+    for_whom: str
     is_drawn: bool
 
 
@@ -140,6 +141,7 @@ def _line(step: Step, slots: Mapping[str, str], language: str) -> Line:
         title=title_of(step, language),
         category=str(Category(step.category).label),
         when=when(step, slots),
+        for_whom=for_whom(step),
         is_drawn=span(step, slots) is not None,
     )
 

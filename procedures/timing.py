@@ -1,4 +1,4 @@
-"""When a step comes, in words and as a place on the line of weeks round surgery. Pure: no database, no clock."""
+"""When a step comes and for whom, in words, and as a place on the line of weeks. Pure: no clock."""
 
 from __future__ import annotations
 
@@ -19,6 +19,24 @@ ANCHORS = {
     "discharge": gettext_lazy("going home"),
     "quit": gettext_lazy("the last cigarette"),
     "appointment": gettext_lazy("the visit"),
+}
+CONDITIONS = {
+    ("audience", "adult"): gettext_lazy("adults"),
+    ("audience", "child"): gettext_lazy("children"),
+    ("uses_nicotine", True): gettext_lazy("who smoke or use nicotine"),
+    ("uses_nicotine", False): gettext_lazy("who do not smoke"),
+    ("drives", True): gettext_lazy("who drive"),
+    ("drives", False): gettext_lazy("who do not drive"),
+    ("job", "none"): gettext_lazy("without paid work"),
+    ("job", "desk"): gettext_lazy("with a desk job"),
+    ("job", "on_feet"): gettext_lazy("with a job on their feet"),
+    ("job", "heavy"): gettext_lazy("with heavy work"),
+    ("lives_alone", True): gettext_lazy("who live alone"),
+    ("lives_alone", False): gettext_lazy("who live with others"),
+    ("cares_for_others", True): gettext_lazy("who care for others"),
+    ("cares_for_others", False): gettext_lazy("who care for nobody else"),
+    ("uses_wheelchair", True): gettext_lazy("who use a wheelchair"),
+    ("uses_wheelchair", False): gettext_lazy("who use no wheelchair"),
 }
 WEEKDAYS = (
     gettext_lazy("Mon"), gettext_lazy("Tue"), gettext_lazy("Wed"), gettext_lazy("Thu"),
@@ -49,6 +67,16 @@ def when(step: Step, slots: Mapping[str, str]) -> str:
         days = step.window_days
         parts.append(ngettext("open for %(n)s day", "open for %(n)s days", days) % {"n": days})
     return ", ".join(parts)
+
+
+def for_whom(step: Step) -> str:
+    """Whom a step is for, in words: “everyone”, or “who drive, with a desk job”."""
+    found = []
+    for name, wanted in sorted(step.condition.items()):
+        values = wanted if isinstance(wanted, list) else [wanted]
+        words = (str(CONDITIONS.get((name, value), f"{name}: {value}")) for value in values)
+        found.append(_(" or ").join(words))
+    return ", ".join(found) or _("everyone")
 
 
 def _distance(step: Step, slots: Mapping[str, str]) -> str:

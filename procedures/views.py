@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.models import User
-from procedures.guide import Guide, clinic_of_reader, guides, sections_of
+from procedures.guide import Guide, clinic_of_reader, guides, plan_of, sections_of
 from procedures.search import search
 
 
@@ -32,7 +32,9 @@ def guide_list(request: HttpRequest) -> HttpResponse:
 def guide(request: HttpRequest, procedure: str) -> HttpResponse:
     """The contents of one procedure's guide. Raises Http404."""
     found = _guide_or_404(request, procedure)
-    context = {"guide": found, "crumbs": _crumbs(found)}
+    user = cast("User", request.user)
+    picture = plan_of(found.procedure, clinic_of_reader(user), user.language)
+    context = {"guide": found, "crumbs": _crumbs(found), "picture": picture}
     return render(request, "procedures/guide.html", context)
 
 

@@ -10,7 +10,7 @@ from portal.models import Invitation
 from procedures.demo import settle_demo_clinic
 from procedures.guide import clinic_of_reader, guides, pages_in, sections_of
 from procedures.loading import load_catalogue, read_catalogue
-from procedures.models import Page
+from procedures.models import Page, PathwayVersion
 from procedures.reading_level import reading_age
 from tests.factories import NOW, make_clinic, make_staff, make_user
 
@@ -110,9 +110,17 @@ def test_a_settled_point_shows_what_the_clinic_decided(client, approve):
 
 @pytest.fixture
 def draft(guide):
-    from procedures.models import PathwayVersion
-
     return PathwayVersion.objects.get(clinic=guide)
+
+
+def test_the_approved_plan_is_shown_as_a_picture_and_as_a_table(client, approve):
+    assert "The usual plan" not in client.get("/guide/pao/").text
+    approve()
+
+    text = client.get("/guide/pao/").text
+    assert "The usual plan" in text
+    assert "<title>X-ray: 6 weeks after surgery, 09:30, open for 14 days</title>" in text
+    assert "<td>who drive</td>" in text
 
 
 def test_american_readers_get_american_words(guide):

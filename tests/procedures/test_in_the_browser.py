@@ -106,6 +106,12 @@ def test_a_parent_finds_reads_and_prints_on_a_phone(clinic, new_page, axe):
     expect(page.get_by_text("The Children's Hospital at Westmead").first).to_be_visible()
     axe(page)
 
+    # And the plan is a picture, and a table
+    page.goto("/guide/varus-derotation-osteotomy/")
+    page.get_by_text("The same as a table").click()
+    expect(page.get_by_role("cell", name="2 years after surgery, 11:00")).to_be_visible()
+    axe(page)
+
     # And the whole guide stands on one page, to print
     page.goto("/guide/varus-derotation-osteotomy/print/")
     expect(page.get_by_role("heading", name="When to call us")).to_be_visible()

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from procedures.conditions import ATTRIBUTES
 from procedures.models import Slot
 from procedures.timeline import LEFT, MARGIN, WIDTH, draw, place
-from procedures.timing import span, when
+from procedures.timing import CONDITIONS, for_whom, span, when
 from tests.factories import make_clinic, make_step, make_version
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +45,27 @@ def version():
 )  # fmt: skip
 def test_a_moment_in_words(version, fields, expected):
     assert when(make_step(version, "step", **fields), {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({}, "everyone"),
+        ({"drives": True}, "who drive"),
+        (
+            {"job": ["desk", "heavy"], "drives": False},
+            "who do not drive, with a desk job or with heavy work",
+        ),
+    ],
+)
+def test_for_whom_in_words(version, condition, expected):
+    assert for_whom(make_step(version, "step", condition=condition)) == expected
+
+
+def test_every_condition_has_words():
+    known = {(name, value) for name, values in ATTRIBUTES.items() for value in values}
+
+    assert set(CONDITIONS) == known
 
 
 def test_an_open_slot_says_that_the_clinic_sets_it(version):
