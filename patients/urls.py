@@ -15,5 +15,6 @@ urlpatterns = [
     path("check-in/", views.check_in, name="check_in"),
     path("check-in/history/", views.check_in_history, name="check_in_history"),
     path("check-in/<uuid:pk>/", views.check_in_result, name="check_in_result"),
+    path("who-can-see/", views.who_can_see, name="who_can_see"),
     path("patient/", views.switch_patient, name="switch_patient"),
 ]

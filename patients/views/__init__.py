@@ -1,5 +1,6 @@
 """A reader's pages about the record: visits, check-ins, and the choice of whose pages to see."""
 
+from patients.views.access import who_can_see
 from patients.views.check_ins import check_in, check_in_history, check_in_result
 from patients.views.visits import appointment_calendar, appointments, own_path, switch_patient
 
@@ -11,4 +12,5 @@ __all__ = [
     "check_in_result",
     "own_path",
     "switch_patient",
+    "who_can_see",
 ]

@@ -80,6 +80,7 @@ TABLE: dict[str, Route] = {
     "patients:check_in_history": Route(SIGN_IN, everyone(OK)),
     "patients:check_in_result": Route(SIGN_IN, everyone(MISSING)),
     "patients:switch_patient": Route(SIGN_IN, everyone(GOES_ON), FORM),
+    "patients:who_can_see": Route(SIGN_IN, everyone(OK)),
     "reminders:today": Route(SIGN_IN, everyone(OK)),
     "reminders:plan": Route(SIGN_IN, everyone(OK)),
     "reminders:messages": Route(SIGN_IN, everyone(OK)),

@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 
 from patients.models import Appointment, RelatedPerson
+from portal import audit
 from portal.models import AuditEvent
 from tests.factories import NOW, make_appointment, make_carer, make_patient
 
@@ -180,3 +181,46 @@ def test_the_past_is_kept_apart(people, sign_in, stopped_clock):
     text = sign_in(people.patient.user).get(APPOINTMENTS).text
     assert "No visit is booked" in text
     assert "Past visits" in text
+
+
+class TestWhoCanSee:
+    PATH = "/who-can-see/"
+
+    def test_the_patient_sees_carers_and_staff_by_name(self, people, sign_in):
+        audit.record(
+            AuditEvent.Action.READ, "patient.read", by=people.nurse, obj=people.patient,
+            clinic=people.clinic, patient_id=people.patient.pk,
+        )  # fmt: skip
+        text = sign_in(people.patient.user).get(self.PATH).text
+        assert "Carl Carer" in text
+        assert "husband" in text
+        assert f"{people.nurse.name}, clinic staff" in text
+        assert people.former_carer.name not in text
+
+    def test_a_parent_does_not_learn_who_the_other_one_is(self, people, sign_in):
+        sign_in(people.father).get("/today/")
+        text = sign_in(people.mother).get(self.PATH).text
+        assert people.mother.name in text
+        assert text.count("Another parent or carer") == 2
+        assert people.father.name not in text
+        assert people.father.email not in text
+
+    def test_another_patients_trail_is_not_in_it(self, people, sign_in):
+        sign_in(people.other_patient.user).get("/today/")
+        text = sign_in(people.patient.user).get(self.PATH).text
+        assert people.other_patient.family_name not in text
+
+    def test_who_may_see_visits_alone_does_not_see_it(self, people, sign_in):
+        link = make_carer(people.patient, scope=RelatedPerson.Scope.APPOINTMENTS)
+        assert sign_in(link.user).get(self.PATH).status_code == 404
+
+    @pytest.mark.parametrize("rows", [1, 3])
+    def test_it_costs_the_same_for_one_and_for_three(
+        self, people, sign_in, rows, django_assert_num_queries
+    ):
+        browser = sign_in(people.patient.user)
+        for _ in range(rows):
+            make_carer(people.patient)
+            browser.get("/today/")
+        with django_assert_num_queries(10):
+            browser.get(self.PATH)

@@ -1,0 +1,82 @@
+"""Who can see a record, and who opened or changed it: what the audit trail says to the people it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from patients.care import Care, care_of
+from patients.models import RelatedPerson
+from portal.models import AuditEvent
+
+EVENTS_A_PAGE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One entry of the trail, as a reader may see it."""
+
+    at: datetime
+    who: str
+    what: str
+
+
+@require_safe
+def who_can_see(request: HttpRequest) -> HttpResponse:
+    """The people with access, and who used it. Raises Http404 for who may see visits and reminders alone."""
+    care = care_of(request, "access.read")
+    if care.patient is None:
+        return render(request, "patients/no_record.html")
+    if not care.has_full_view:
+        raise Http404
+    links = RelatedPerson.objects.own(care.reader).filter(patient=care.patient)
+    trail = AuditEvent.objects.of_patient(care.patient.pk).select_related("actor")
+    page = Paginator(trail.exclude(actor=None), EVENTS_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "care": care,
+        "people": [_person(care, link) for link in links.live(care.today).select_related("user")],
+        "visits": list(_visits(care, page.object_list)),
+        "newer_url": f"?page={page.previous_page_number()}" if page.has_previous() else "",
+        "older_url": f"?page={page.next_page_number()}" if page.has_next() else "",
+    }
+    return render(request, "patients/who_can_see.html", context)
+
+
+def _person(care: Care, link: RelatedPerson) -> dict[str, object]:
+    """One parent or carer. Parents see that there is another one, and not who: they may live apart."""
+    is_named = care.is_own or link.user_id == care.reader.pk
+    return {
+        "name": link.user.name if is_named else _("Another parent or carer"),
+        "relationship": link.relationship if is_named else "",
+        "scope": link.get_scope_display(),
+        "ends_on": link.ends_on,
+    }
+
+
+def _visits(care: Care, events: Iterable[AuditEvent]) -> Iterable[Visit]:
+    words = {
+        AuditEvent.Action.READ: _("opened the record"),
+        AuditEvent.Action.CREATE: _("added something"),
+        AuditEvent.Action.UPDATE: _("changed something"),
+        AuditEvent.Action.DELETE: _("took something back"),
+        AuditEvent.Action.EXECUTE: _("carried something out"),
+    }
+    for event in events:
+        yield Visit(event.recorded_at, _who(care, event), words[AuditEvent.Action(event.action)])
+
+
+def _who(care: Care, event: AuditEvent) -> str:
+    actor = event.actor
+    if actor is None or actor.is_staff:
+        return _("%(name)s, clinic staff") % {"name": event.actor_label}
+    if actor.pk == care.reader.pk:
+        return _("You")
+    is_patient = care.patient is not None and actor.pk == care.patient.user_id
+    return event.actor_label if care.is_own or is_patient else _("Another parent or carer")
