@@ -31,27 +31,41 @@ from portal.wire import BrokenLine, Delivery, Job, Line, on_the_wire
 MOST_CONNECTIONS = 16
 # A new connection pays for itself after so many mails.
 MAILS_A_CONNECTION = 4
-# Seconds a server may take once it has the whole mail. RFC 5321 (section 4.5.3.2.6) asks for ten
-# minutes; a lease lasts five. Giving up early makes second copies, so it is longer than EMAIL_TIMEOUT.
-DOT_TIMEOUT = 120.0
+# How much of a lease a server may take once it has the whole mail. RFC 5321 (section 4.5.3.2.6)
+# asks for ten minutes; whoever gives up early sends a second copy, whoever waits too long loses the lease.
+DOT_SHARE = 0.4
 # Times that a mail is begun anew within one run after its connection was lost.
 MOST_LOSSES = 2
 # Connections lost in a row, with no mail settled in between, after which a run gives up.
 MOST_BREAKS = 2 * MOST_CONNECTIONS
 
 
+def _ignore(_event: object) -> None:
+    """Nobody wants to know."""
+
+
+def _sends_all(_mail: Mail) -> bool:
+    return False
+
+
+def held_back(each: Mail) -> Delivery:
+    """What becomes of a mail that was not tried."""
+    return Delivery(each, Answer(Outcome.TEMPORARY, ""), held_back=True)
+
+
 class Sender(Protocol):
     """Hands mails to a server and says what became of each."""
 
-    def send(self, mails: Sequence[Mail]) -> Iterator[Delivery]:
-        """Send the mails, in about this order, and yield every outcome as it comes. Raises for no mail."""
+    def send(
+        self, mails: Sequence[Mail], *, holds_back: Callable[[Mail], bool] = _sends_all
+    ) -> Iterator[Delivery]:
+        """Send the mails, in about this order, and yield every outcome as it comes. Raises for no mail.
+
+        `holds_back` is asked about each just before it is begun.
+        """
 
     def close(self) -> None:
         """Hang up."""
-
-
-def _ignore(_event: object) -> None:
-    """Nobody wants to know."""
 
 
 def open_sender(
@@ -83,9 +97,14 @@ class BackendSender:
     ) -> None:
         self._backend, self._before_dot, self._after_reply = backend, before_dot, after_reply
 
-    def send(self, mails_: Sequence[Mail]) -> Iterator[Delivery]:
+    def send(
+        self, mails_: Sequence[Mail], *, holds_back: Callable[[Mail], bool] = _sends_all
+    ) -> Iterator[Delivery]:
         """Send the mails in this order."""
         for each in mails_:
+            if holds_back(each):
+                yield held_back(each)
+                continue
             self._before_dot(each)
             delivery = Delivery(each, mails.send(each, connection=self._backend))
             self._after_reply(delivery)
@@ -106,22 +125,26 @@ class SmtpSender:
         after_reply: Callable[[Delivery], None] = _ignore,
         most: int = MOST_CONNECTIONS,
         reply_timeout: float | None = None,
-        dot_timeout: float = DOT_TIMEOUT,
+        dot_timeout: float | None = None,
     ) -> None:
         self._before_dot, self._after_reply, self._most = before_dot, after_reply, most
         self._reply_timeout = reply_timeout or settings.EMAIL_TIMEOUT or 60.0
-        self._dot_timeout = max(dot_timeout, self._reply_timeout)
+        self._dot_timeout = dot_timeout or settings.LEASE_SECONDS * DOT_SHARE
         self._selector = selectors.DefaultSelector()
         self._lines: dict[Line, float] = {}
         self._queue: deque[Job] = deque()
         self._breaks = 0
+        self._holds_back = _sends_all
 
-    def send(self, mails_: Sequence[Mail]) -> Iterator[Delivery]:
+    def send(
+        self, mails_: Sequence[Mail], *, holds_back: Callable[[Mail], bool] = _sends_all
+    ) -> Iterator[Delivery]:
         """Send the mails, in about this order, and yield every outcome as it comes.
 
         Raises for no mail: what the network or the server does is in the answers. A caller that
         stops in between leaves nothing behind: the connections are closed.
         """
+        self._holds_back = holds_back
         try:
             yield from self._queue_up(mails_)
             yield from self._run()
@@ -166,6 +189,9 @@ class SmtpSender:
             if not self._queue:
                 return
             job = self._queue.popleft()
+            if self._holds_back(job.mail):
+                yield held_back(job.mail)
+                continue
             if job.recipient.needs_utf8 and not line.knows_utf8:
                 words = "The mail server takes no addresses outside ASCII (SMTPUTF8)."
                 yield Delivery(job.mail, Answer(Outcome.PERMANENT, words))
@@ -174,7 +200,10 @@ class SmtpSender:
 
     def _look_ahead(self) -> Job | None:
         """A mail whose envelope may travel behind another's content, unless an idle line could take it."""
-        if len(self._queue) < len(self._lines) or self._queue[0].recipient.needs_utf8:
+        if len(self._queue) < len(self._lines):
+            return None
+        first = self._queue[0]
+        if first.recipient.needs_utf8 or self._holds_back(first.mail):
             return None
         return self._queue.popleft()
 
@@ -210,7 +239,8 @@ class SmtpSender:
     def _answer_all(self, answer: Answer) -> Iterator[Delivery]:
         """No connection can be had: every mail that still waits gets the same answer."""
         while self._queue:
-            yield Delivery(self._queue.popleft().mail, answer)
+            mail = self._queue.popleft().mail
+            yield held_back(mail) if self._holds_back(mail) else Delivery(mail, answer)
 
     # --- connections ---
 

@@ -58,11 +58,13 @@ class Delivery:
     """What became of one mail.
 
     `in_doubt` says that the connection was lost after the final dot: the server may have it.
+    A mail that was held back was never tried, and its answer means nothing.
     """
 
     mail: Mail
     answer: Answer
     in_doubt: bool = False
+    held_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ Subjects name no procedure and no diagnosis. HTML and plain text are both comple
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.formats import date_format, time_format
@@ -28,10 +27,9 @@ from procedures.wording import (
     UnfilledPlaceholder,
     clinic_values,
     fill,
-    render,
     words_of,
 )
-from reminders import notices, unsubscribe
+from reminders import compiled, notices, unsubscribe
 from reminders.models import Message, Reminder
 
 LONGEST_SUBJECT = 200
@@ -111,7 +109,7 @@ class Writer:
 def _words(row: Reminder, values: dict[str, str]) -> Any:
     if row.step is None:
         return notices.words(row, values)
-    return render(words_of(row.step, row.recipient.language), values)
+    return compiled.words(words_of(row.step, row.recipient.language), values)
 
 
 def in_words(day: date) -> str:
@@ -150,14 +148,15 @@ def compose(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, A
     first = reminders[0]
     with translation.override(first.recipient.language):
         context = _context(reminders, items)
+        text, html = compiled.render_mail(context)
         return {
             "clinic": first.episode.patient.clinic,
             "recipient": first.recipient,
             "category": _leading_category(reminders),
             "to_address": first.recipient.email,
             "subject": _subject(items, first.episode.patient.clinic),
-            "text": render_to_string("reminders/email/reminder.txt", context),
-            "html": render_to_string("reminders/email/reminder.html", context),
+            "text": text,
+            "html": html,
             "headers": _headers(context["unsubscribe_url"]),
             "calendar": _calendar(reminders),
         }
@@ -196,7 +195,7 @@ def _context(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, 
     return {
         "reader_name": first.recipient.get_short_name(),
         "clinic": clinic,
-        "items": [asdict(item) for item in items],
+        "items": list(items),
         "names_patients": _names_patients(reminders),
         "portal_url": settings.BASE_URL + "/",
         "is_essential": is_essential,

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from django.conf import settings
 
@@ -60,6 +61,19 @@ class Journal:
         """Everything noted is settled in the database: the file goes."""
         self._path.unlink(missing_ok=True)
         os.close(self._file)
+
+    def leave(self) -> None:
+        """Something went wrong before all was settled: the file stays, for whoever comes next."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.leave()
 
     def _write(self, *note: str) -> None:
         line = json.dumps(note).encode() + b"\n"

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from patients import actions as records
 from portal.actions import set_sending
-from reminders import actions, emails, gates, pipeline
+from portal.smtp import SmtpSender
+from reminders import actions, emails, gates, journal, outcomes, pipeline
 from reminders.models import Decision, Message, Reminder, Suppression
 from reminders.reconciler import reconcile
 from tests.factories import NOW, make_episode, make_patient, make_reminder, make_step, make_version
@@ -250,15 +251,15 @@ def meanwhile(monkeypatch):
     """`meanwhile(do)`: `do` happens after the gates were asked and before the mail is handed over."""
 
     def arrange(do):
-        writing = pipeline._write_items
+        writing = pipeline.write_items
 
         def write_and_do(*args, **kwargs):
             result = writing(*args, **kwargs)
             do()
-            monkeypatch.setattr(pipeline, "_write_items", writing)
+            monkeypatch.setattr(pipeline, "write_items", writing)
             return result
 
-        monkeypatch.setattr(pipeline, "_write_items", write_and_do)
+        monkeypatch.setattr(pipeline, "write_items", write_and_do)
 
     return arrange
 
@@ -493,17 +494,78 @@ def test_no_server_at_all_loses_nothing(due, settings):
 # Crashes
 
 
-def test_a_crash_between_acceptance_and_record_sends_the_same_mail_again(
-    due, smtp_server, monkeypatch, stopped_clock
+@pytest.fixture
+def crash_after_acceptance(monkeypatch):
+    """`crash_after_acceptance()`: a run that ends when the server has answered and nothing is recorded."""
+
+    def crash():
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                outcomes, "record", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt)
+            )
+            with pytest.raises(KeyboardInterrupt):
+                dispatch()
+
+    return crash
+
+
+def test_a_crash_between_acceptance_and_record_is_made_good_from_the_journal(
+    due, smtp_server, crash_after_acceptance
+):
+    refused, *sent = due(3)
+    smtp_server.data_replies.append("550 5.7.1 spam")
+    crash_after_acceptance()
+    assert set(states([refused, *sent])) == {"claimed"}
+
+    dispatch()
+
+    assert len(smtp_server.delivered) == 2
+    assert states([refused, *sent]) == ["failed", "sent", "sent"]
+    assert set(Message.objects.values_list("state", "last_response")) == {
+        ("failed", "550 5.7.1 spam"),
+        ("sent", "250 2.0.0 OK"),
+    }
+    assert Decision.objects.count() == 3
+    assert pipeline.dispatch(now=NOW).total == 0
+
+
+def test_the_journal_counts_even_where_the_lease_ran_out_first(
+    due, smtp_server, crash_after_acceptance, stopped_clock
 ):
     (row,) = due(1)
-    with monkeypatch.context() as crash:
-        crash.setattr(
-            pipeline, "_record_sent", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt)
+    crash_after_acceptance()
+    stopped_clock.shift(pipeline.LEASE + timedelta(seconds=1))
+    assert pipeline.recover(now=timezone.now()) == (1, 0)
+
+    dispatch(timezone.now())
+
+    assert (states([row]), len(smtp_server.delivered)) == (["sent"], 1)
+
+
+def test_what_a_dead_worker_held_and_had_not_sent_goes_at_once(due, smtp_server, monkeypatch):
+    rows = due(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            SmtpSender, "send", lambda *args, **options: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             dispatch()
+    assert states(rows) == ["claimed", "claimed"]
+
+    assert dispatch().sent == 2
+
+    assert len(smtp_server.delivered) == 2
+    assert Message.objects.count() == 2
+
+
+def test_a_crash_after_which_the_journal_is_gone_sends_the_same_mail_again(
+    due, smtp_server, crash_after_acceptance, stopped_clock
+):
+    (row,) = due(1)
+    crash_after_acceptance()
     assert states([row]) == ["claimed"]
+    for file in journal.folder().iterdir():
+        file.unlink()
 
     assert pipeline.recover(now=timezone.now()) == (0, 0)
     stopped_clock.shift(pipeline.LEASE + timedelta(seconds=1))
@@ -535,10 +597,11 @@ def test_a_worker_whose_lease_ran_out_sends_nothing_it_still_holds(
     """A slow worker wakes up after its reminders were taken back and claimed by another."""
     first, second = due(2)
     sending = pipeline._send
+    monkeypatch.setattr(pipeline, "HANDFUL", 1)
 
-    def slow(letter, *args):
-        sending(letter, *args)
-        if letter.reminders[0].pk == first.pk:
+    def slow(letters, *args):
+        sending(letters, *args)
+        if letters and letters[0].reminders[0].pk == first.pk:
             stopped_clock.shift(pipeline.LEASE + timedelta(seconds=1))
             pipeline.recover(now=timezone.now())
             pipeline.claim(token="another", now=timezone.now())
@@ -548,6 +611,28 @@ def test_a_worker_whose_lease_ran_out_sends_nothing_it_still_holds(
     dispatch()
 
     assert (states([first, second]), len(smtp_server.delivered)) == (["sent", "claimed"], 1)
+
+
+def test_nothing_is_begun_that_could_outlast_its_lease(
+    due, smtp_server, monkeypatch, stopped_clock
+):
+    rows = due(4)
+    sending = SmtpSender.send
+
+    def slow(self, mails, *, holds_back):
+        for each in sending(self, mails, holds_back=holds_back):
+            stopped_clock.shift(pipeline.LEASE / 4)
+            yield each
+
+    monkeypatch.setattr(SmtpSender, "send", slow)
+    tally = dispatch(most=1)
+
+    # The one whose envelope was on its way already goes as well.
+    assert 2 <= tally.sent < 4
+    assert tally.sent + tally.waiting == 4
+    assert sorted(states(rows)) == ["retrying"] * tally.waiting + ["sent"] * tally.sent
+    assert Message.objects.count() == len(smtp_server.delivered) == tally.sent
+    assert dispatch(timezone.now()).sent == tally.waiting
 
 
 def test_a_lease_is_counted_on_the_machines_clock(due, stopped_clock):

@@ -15,6 +15,8 @@ from reminders import reasons
 WRITERS = (
     "gates",
     "pipeline",
+    "letters",
+    "outcomes",
     "planner",
     "diff",
     "actions",
