@@ -76,7 +76,6 @@ def test_a_database_that_is_away(client, well, monkeypatch):
         patch.setattr(connection, "cursor", away)
         answer = client.get("/health/ready")
     assert answer.status_code == 503
-    assert answer.json()["unwell"] == [
-        "database", "plan_age", "dispatch_age", "recover_age", "oldest_overdue",
-    ]  # fmt: skip
+    asked = ["database", "plan_age", "dispatch_age", "recover_age"]
+    assert answer.json()["unwell"] == [*asked, "oldest_overdue", "unaccounted", "channel"]
     assert "closed" not in answer.text
