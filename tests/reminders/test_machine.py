@@ -1,0 +1,387 @@
+"""Years of a family's mail in any order of events: a state machine, compared with what must always hold.
+
+Deliveries are seen where the mail server sees them. Which reminders a mail carried is read from the
+"why" links in its text, so that nothing is believed that the database says about itself.
+"""
+
+import re
+import smtplib
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from django.core.exceptions import ValidationError
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from patients import actions as records
+from patients.models import Episode, RelatedPerson
+from portal.actions import save_setting, set_sending
+from portal.mail import Outcome
+from reminders import actions, pipeline
+from reminders.models import Message, Preference, Reminder
+from reminders.planning import plan_requested
+from reminders.reconciler import reconcile
+from tests.factories import (
+    make_carer,
+    make_clinic,
+    make_patient,
+    make_staff,
+    make_user,
+    make_version,
+)
+
+START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+SURGERY = date(2026, 4, 6)
+STEPS = {
+    "insurer": {"anchor": "decision", "offset_value": 1, "late_policy": "catch_up"},
+    "smoke-free": {
+        "category": "smoking_cessation", "offset_value": -28, "late_policy": "send_now",
+        "condition": {"uses_nicotine": True}, "repeat_every_days": 7, "repeat_count": 4,
+    },
+    "pack-bag": {"offset_value": -2, "late_policy": "send_now", "repeat_policy": "correct", "recipients": "both"},
+    "day-before": {
+        "offset_value": -1, "at": time(12), "is_essential": True, "late_policy": "send_now",
+        "repeat_policy": "correct",
+    },
+    "exercises": {
+        "category": "physiotherapy", "anchor": "discharge", "offset_value": 1, "repeat_every_days": 1,
+        "repeat_count": 5, "valid_for": timedelta(hours=12), "recipients": "both",
+    },
+    "wound": {"category": "check_in", "anchor": "discharge", "offset_value": 3, "late_policy": "send_now"},
+    "xray-visit": {
+        "category": "xray", "anchor": "appointment", "appointment_kind": "xray", "offset_value": -1,
+        "late_policy": "send_now", "repeat_policy": "correct", "recipients": "both",
+    },
+}  # fmt: skip
+CATEGORIES = st.sampled_from(
+    ["preparation", "smoking_cessation", "physiotherapy", "check_in", "xray"]
+)
+WHY = re.compile(r"/why/([0-9a-f-]{36})/")
+
+
+class Crash(BaseException):
+    """The worker's end, at the worst of moments."""
+
+
+class Wire(BaseEmailBackend):
+    """The mail server's side: what it took, and what it answers next."""
+
+    taken: list[tuple[str, str, str, bool]] = []
+    answers: list[str] = []
+
+    def send_messages(self, messages):
+        (mail,) = messages
+        answer = self.answers.pop(0) if self.answers else "take"
+        if answer == "later":
+            raise smtplib.SMTPDataError(451, b"4.3.0 later")
+        if answer == "never":
+            raise smtplib.SMTPDataError(554, b"5.6.0 no")
+        self.taken.append(
+            (mail.extra_headers["Message-ID"], mail.to[0], mail.body, answer == "crash")
+        )
+        if answer == "crash":
+            raise Crash
+        return 1
+
+
+class Family(RuleBasedStateMachine):
+    """A young smoker with an own login and two parents in two time zones."""
+
+    def __init__(self):
+        super().__init__()
+        self.rollback = transaction.atomic()
+        self.rollback.__enter__()
+        self.clock = time_machine.travel(START, tick=False)
+        self.traveller = self.clock.__enter__()
+        Wire.taken, Wire.answers = [], []
+        self.seen = 0
+        self.carried: dict[str, Counter] = defaultdict(Counter)
+        self.crashed: Counter = Counter()
+        self.mails_a_day: dict[tuple[str, date], set[str]] = defaultdict(set)
+        self.sent_rows: dict = {}
+        self._make()
+
+    def _make(self):
+        self.clinic = make_clinic(daily_cap=2)
+        self.staff = make_staff(self.clinic, "clerk")
+        self.versions = [make_version(self.clinic, STEPS, audience="child")]
+        self.patient = make_patient(
+            self.clinic, email="kid@example.com", birth_date=date(2010, 1, 1), uses_nicotine=True
+        )
+        self.mother = make_user("mother@example.com")
+        self.father = make_user("father@example.com", time_zone="America/New_York")
+        for user in (self.mother, self.father):
+            make_carer(self.patient, user)
+        self.people = [self.patient.user, self.mother, self.father]
+        self.episode, _ = actions.book(
+            patient=self.patient,
+            version=self.versions[0],
+            side="left",
+            surgery_on=SURGERY,
+            by=self.staff,
+            now=START,
+        )
+
+    def teardown(self):
+        self.clock.__exit__(None, None, None)
+        transaction.set_rollback(True)
+        self.rollback.__exit__(None, None, None)
+
+    @property
+    def now(self):
+        return datetime.now(UTC)
+
+    def by(self, **fields):
+        return {"by": self.staff, "now": self.now} | fields
+
+    def current(self):
+        return Episode.objects.select_related("patient__clinic").get(pk=self.episode.pk)
+
+    def attempt(self, act, **fields):
+        """Do what may be refused; a refusal changes nothing."""
+        try:
+            with transaction.atomic():
+                act(**self.by(**fields))
+        except ValidationError:
+            pass
+
+    # What people do
+
+    @rule(days=st.integers(-40, 60))
+    def move_surgery(self, days):
+        self.attempt(
+            actions.move_anchor,
+            episode=self.current(),
+            anchor="surgery",
+            on=SURGERY + timedelta(days=days),
+        )
+
+    @rule(days=st.integers(0, 6))
+    def move_surgery_there_and_back(self, days):
+        before = self.current().surgery_on
+        if before and self.current().is_open:
+            self.attempt(
+                actions.move_anchor,
+                episode=self.current(),
+                anchor="surgery",
+                on=before + timedelta(days=days),
+            )
+            self.attempt(actions.move_anchor, episode=self.current(), anchor="surgery", on=before)
+
+    @rule(days=st.integers(0, 10))
+    def discharge(self, days):
+        surgery = self.current().surgery_on
+        if surgery:
+            self.attempt(
+                actions.move_anchor,
+                episode=self.current(),
+                anchor="discharge",
+                on=surgery + timedelta(days=days),
+            )
+
+    @rule(days=st.integers(0, 30), hour=st.integers(7, 18))
+    def book_xray(self, days, hour):
+        on = self.now.date() + timedelta(days=days)
+        self.attempt(
+            records.book_appointment, episode=self.current(), kind="xray", on=on, at=time(hour)
+        )
+
+    @rule(days=st.integers(0, 30), hour=st.integers(7, 18))
+    def move_or_cancel_xray(self, days, hour):
+        visit = self.episode.appointments.booked().first()
+        if visit and days:
+            on = self.now.date() + timedelta(days=days)
+            self.attempt(records.move_appointment, appointment=visit, on=on, at=time(hour))
+        elif visit:
+            self.attempt(records.cancel_appointment, appointment=visit)
+
+    @rule(who=st.integers(0, 2), category=CATEGORIES, is_on=st.booleans())
+    def choose(self, who, category, is_on):
+        actions.choose(**self.by(user=self.people[who], category=category, is_on=is_on))
+
+    @rule(who=st.integers(1, 2))
+    def end_or_give_access(self, who):
+        user = self.people[who]
+        link = RelatedPerson.objects.filter(patient=self.patient, user=user, ended_at=None).first()
+        if link:
+            records.end_carer(**self.by(link=link))
+        else:
+            self.attempt(
+                records.link_carer,
+                patient=self.current().patient,
+                email=user.email,
+                name="",
+                relationship="parent",
+            )
+
+    @rule(smokes=st.booleans(), is_restricted=st.booleans())
+    def change_patient(self, smokes, is_restricted):
+        patient = self.current().patient
+        records.update_patient(
+            **self.by(patient=patient, uses_nicotine=smokes, is_restricted=is_restricted)
+        )
+
+    @rule(chance=st.integers(0, 9))
+    def die_or_cancel(self, chance):
+        if chance == 0:
+            self.attempt(records.mark_deceased, patient=self.current().patient, on=self.now.date())
+        elif chance == 1:
+            self.attempt(actions.cancel_surgery, episode=self.current(), reason="ill")
+
+    @rule(offset=st.integers(-5, -1))
+    def approve_and_follow_a_version(self, offset):
+        steps = STEPS | {"pack-bag": STEPS["pack-bag"] | {"offset_value": offset}}
+        pathway = self.versions[0].pathway
+        self.versions.append(
+            make_version(self.clinic, steps, pathway=pathway, number=len(self.versions) + 1)
+        )
+        self.attempt(actions.follow_version, episode=self.current(), version=self.versions[-1])
+
+    @rule(hour=st.integers(6, 11))
+    def change_window(self, hour):
+        self.clinic.sending_from = time(hour)
+        save_setting(row=self.clinic, by=self.staff, changed=["sending_from"])
+
+    @rule(pick=st.integers(0, 50), stop=st.booleans())
+    def stop_or_send_now(self, pick, stop):
+        rows = list(
+            Reminder.objects.filter(state__in=("planned", "retrying")).order_by("due_at", "id")
+        )
+        if rows:
+            act = actions.stop if stop else actions.send_now
+            self.attempt(
+                act, reminder=rows[pick % len(rows)], **({"reason": "phoned"} if stop else {})
+            )
+
+    @rule(is_on=st.booleans())
+    def switch(self, is_on):
+        set_sending(**self.by(is_on=is_on, reason="a test"))
+
+    # What the machine does
+
+    @rule(hours=st.integers(1, 96))
+    def time_goes_by(self, hours):
+        self.traveller.shift(timedelta(hours=hours))
+
+    @rule()
+    def plan(self):
+        plan_requested(now=self.now)
+        before = list(Reminder.objects.order_by("id").values())
+        assert reconcile(self.current(), now=self.now).is_empty
+        assert list(Reminder.objects.order_by("id").values()) == before
+
+    @rule(
+        answers=st.lists(st.sampled_from(["take", "later", "never", "crash"]), max_size=4),
+        plans=st.booleans(),
+    )
+    def dispatch(self, answers, plans):
+        if plans:
+            plan_requested(now=self.now)
+        Wire.answers = list(answers)
+        try:
+            pipeline.dispatch(now=self.now)
+        except Crash:
+            self.note_deliveries()
+
+    @rule(lease_is_over=st.booleans())
+    def recover(self, lease_is_over):
+        if lease_is_over:
+            self.traveller.shift(timedelta(minutes=11))
+        pipeline.recover(now=self.now)
+        assert not Message.objects.abandoned().exists()
+        assert not Reminder.objects.due(self.now).filter(valid_until__lte=self.now).exists()
+
+    # What must always hold
+
+    @invariant()
+    def note_deliveries(self):
+        for message_id, address, body, crashed in Wire.taken[self.seen :]:
+            ids = WHY.findall(body)
+            rows = list(Reminder.objects.filter(id__in=ids).select_related("recipient"))
+            assert ids
+            assert len(rows) == len(ids)
+            assert {row.recipient.email for row in rows} == {address}
+            self.check_delivery(message_id, rows)
+            for row in rows:
+                self.carried[str(row.pk)][message_id] += 1
+                self.crashed[str(row.pk)] += crashed
+        self.seen = len(Wire.taken)
+
+    def check_delivery(self, message_id, rows):
+        """Nothing goes to whom, about whom, when or of what it must not. The records are as they were then."""
+        episode, reader = self.current(), rows[0].recipient
+        local = self.now.astimezone(ZoneInfo(reader.time_zone or "Europe/London"))
+        assert self.clinic.sending_from <= local.time() < self.clinic.sending_until
+        assert episode.patient.deceased_on is None
+        assert not episode.patient.is_restricted
+        assert episode.is_open or {row.kind for row in rows} == {"surgery_cancelled"}
+        assert self.has_access(reader)
+        off = set(
+            Preference.objects.filter(user=reader, is_on=False).values_list("category", flat=True)
+        )
+        for row in rows:
+            assert self.now < row.valid_until
+            assert row.is_essential or row.category not in off
+        if not any(row.is_essential for row in rows):
+            self.mails_a_day[reader.email, local.date()].add(message_id)
+
+    def has_access(self, reader):
+        links = RelatedPerson.objects.filter(patient=self.patient, user=reader, ended_at=None)
+        return reader == self.patient.user or links.exists()
+
+    @invariant()
+    def no_reminder_comes_twice_but_for_crashes(self):
+        for pk, messages in self.carried.items():
+            assert len(messages) <= 1 + self.crashed[pk]
+            assert sum(messages.values()) <= 1 + self.crashed[pk]
+
+    @invariant()
+    def nobody_gets_more_than_the_days_limit(self):
+        for messages in self.mails_a_day.values():
+            # A mail that was taken in a crash is counted once it is recorded.
+            assert len(messages) <= self.clinic.daily_cap + sum(self.crashed.values())
+
+    @invariant()
+    def what_was_sent_never_changes(self):
+        rows = {row["id"]: row for row in Reminder.objects.filter(state="sent").values()}
+        assert self.sent_rows.items() <= rows.items()
+        self.sent_rows = rows
+
+    @invariant()
+    def every_mail_has_one_message_id_and_every_sent_one_was_taken(self):
+        taken = {message_id for message_id, *_ in Wire.taken}
+        sent = set(Message.objects.filter(state="sent").values_list("message_id", flat=True))
+        assert sent <= taken
+
+    @invariant()
+    def one_open_row_for_each_reminder(self):
+        keys = (
+            Reminder.objects.open()
+            .filter(kind="step")
+            .values_list("step_key", "occurrence", "recipient", "appointment")
+        )
+        assert len(keys) == len(set(keys))
+
+
+@pytest.mark.django_db
+def test_whatever_happens_the_rules_hold(settings):
+    settings.EMAIL_BACKEND = f"{__name__}.Wire"
+    normal = hypothesis_settings.get_current_profile_name() == "normal"
+    options = {"max_examples": 12 if normal else 400, "stateful_step_count": 25 if normal else 60}
+
+    run_state_machine_as_test(
+        Family, settings=hypothesis_settings(hypothesis_settings(), **options)
+    )
+
+
+def test_the_wire_gives_the_answers_that_mean_what_they_say():
+    from portal.mail import answer_of
+
+    assert answer_of(smtplib.SMTPDataError(451, b"4.3.0 later")).outcome == Outcome.TEMPORARY
+    assert answer_of(smtplib.SMTPDataError(554, b"5.6.0 no")).outcome == Outcome.PERMANENT
