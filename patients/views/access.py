@@ -38,7 +38,9 @@ def who_can_see(request: HttpRequest) -> HttpResponse:
         raise Http404
     links = RelatedPerson.objects.own(care.reader).filter(patient=care.patient)
     trail = AuditEvent.objects.of_patient(care.patient.pk).select_related("actor")
-    page = Paginator(trail.exclude(actor=None), EVENTS_A_PAGE).get_page(request.GET.get("page"))
+    # One's own looking would bury everybody else's.
+    trail = trail.exclude(actor=None).exclude(actor=care.reader, action=AuditEvent.Action.READ)
+    page = Paginator(trail, EVENTS_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "care": care,
         "people": [_person(care, link) for link in links.live(care.today).select_related("user")],
