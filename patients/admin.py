@@ -34,9 +34,15 @@ class Reach(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """With a login that was used, with one that was not, without any."""
-        return [("used", _("has signed in")), ("unused", _("never signed in")), ("none", _("no login of their own"))]
+        return [
+            ("used", _("has signed in")),
+            ("unused", _("never signed in")),
+            ("none", _("no login of their own")),
+        ]
 
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
         """The patients of the chosen kind."""
         conditions = {
             "used": Q(user__last_login__isnull=False),
@@ -68,7 +74,15 @@ def _surgery_within(first: int, last: int) -> Q:
 class PatientAdmin(RecordAdmin):
     """Patients, each with the latest operation."""
 
-    list_display = ("patient_link", "record_number", "birth_date", "operation", "surgery", "email", "flags")
+    list_display = (
+        "patient_link",
+        "record_number",
+        "birth_date",
+        "operation",
+        "surgery",
+        "email",
+        "flags",
+    )
     list_display_links = None
     list_filter = (SurgeryWhen, Reach, "uses_nicotine", "is_restricted", ClinicFilter)
     list_select_related = ("clinic", "user")
@@ -80,9 +94,13 @@ class PatientAdmin(RecordAdmin):
         """With the latest episode's operation and day of surgery."""
         latest = Episode.objects.filter(patient=OuterRef("pk")).order_by("-created_at")
         day = AnchorDate.objects.filter(anchor="surgery", episode__patient=OuterRef("pk"))
-        return super().get_queryset(request).annotate(
-            operation=Subquery(latest.values("procedure__name")[:1]),
-            surgery_day=Subquery(day.order_by("-episode__created_at").values("on")[:1]),
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                operation=Subquery(latest.values("procedure__name")[:1]),
+                surgery_day=Subquery(day.order_by("-episode__created_at").values("on")[:1]),
+            )
         )
 
     def add_view(
@@ -147,7 +165,9 @@ class EpisodeAdmin(RecordAdmin):
         """The day of it."""
         return row.surgery_day
 
-    @display(description=_("state"), ordering="status", label={"planned": "info", "active": "success"})
+    @display(
+        description=_("state"), ordering="status", label={"planned": "info", "active": "success"}
+    )
     def state(self, row: Episode) -> Any:
         """Where it stands."""
         return row.status, row.get_status_display()
@@ -158,9 +178,13 @@ class VisitWhen(WindowFilter):
 
     title = _("day")
     spans = {
+        "ahead": (_("from today on"), lambda: Q(local_date__gte=clock.today())),
         "today": (_("today"), lambda: Q(local_date=clock.today())),
         "week": (_("in the next 7 days"), lambda: _visit_within(0, 7)),
-        "open": (_("past, outcome not entered"), lambda: Q(status="booked", starts_at__lt=clock.now())),
+        "open": (
+            _("past, outcome not entered"),
+            lambda: Q(status="booked", starts_at__lt=clock.now()),
+        ),
         "past": (_("past"), lambda: Q(starts_at__lt=clock.now())),
     }
 
@@ -207,7 +231,9 @@ class AppointmentAdmin(RecordAdmin):
         if row.starts_at > clock.now():
             return link("appointment_move", row.pk, _("Move"))
         attended = link("appointment_attended", row.pk, _("Attended"))
-        return format_html("{} &nbsp; {}", attended, link("appointment_missed", row.pk, _("Missed")))
+        return format_html(
+            "{} &nbsp; {}", attended, link("appointment_missed", row.pk, _("Missed"))
+        )
 
 
 def _window_soon() -> Q:
@@ -221,7 +247,10 @@ class XrayWhen(WindowFilter):
     title = _("window")
     spans = {
         "overdue": (_("over"), lambda: Q(window_until__lt=clock.today())),
-        "open": (_("open now"), lambda: Q(window_from__lte=clock.today(), window_until__gte=clock.today())),
+        "open": (
+            _("open now"),
+            lambda: Q(window_from__lte=clock.today(), window_until__gte=clock.today()),
+        ),
         "soon": (_("opens in 4 weeks"), _window_soon),
     }
 

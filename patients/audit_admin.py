@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
@@ -50,7 +51,9 @@ class AuditEventAdmin(StaffAdmin):
             condition |= Q(**{f"{field}__icontains": search_term})
         return queryset.filter(condition), False
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
         """The list, with the names of the patients on this page in one further query."""
         response = super().changelist_view(request, extra_context)
         changelist = getattr(response, "context_data", {}).get("cl")
@@ -62,9 +65,9 @@ class AuditEventAdmin(StaffAdmin):
         return response
 
     @display(description=_("when"), ordering="id")
-    def when(self, row: AuditEvent) -> Any:
-        """The moment it was written."""
-        return row.recorded_at
+    def when(self, row: AuditEvent) -> str:
+        """The moment it was written, to the second."""
+        return f"{timezone.localtime(row.recorded_at):%d %b %Y %H:%M:%S}"
 
     @display(
         description=_("what"), ordering="action",
@@ -83,7 +86,10 @@ class AuditEventAdmin(StaffAdmin):
     def about(self, row: Any) -> Any:
         """The patient, where there is one; how many, for a list."""
         if row.patient_id:
-            return getattr(row, "patient_name", None) or Patient.objects.filter(pk=row.patient_id).first()
+            return (
+                getattr(row, "patient_name", None)
+                or Patient.objects.filter(pk=row.patient_id).first()
+            )
         listed = len(row.after.get("patients", ())) if row.verb.endswith(".list") else 0
         return _("%(count)d patients in a list") % {"count": listed} if listed else row.object_type
 
@@ -102,10 +108,16 @@ def _patients_named(request: HttpRequest, words: str) -> list[Any]:
     rows = within(Patient.objects.visible_to(request.user), request.user, "auditevent.view")
     for word in words.split():
         rows = rows.filter(
-            Q(given_name__icontains=word) | Q(family_name__icontains=word) | Q(record_number__iexact=word)
+            Q(given_name__icontains=word)
+            | Q(family_name__icontains=word)
+            | Q(record_number__iexact=word)
         )
     return list(rows.values_list("pk", flat=True)[:MOST_PATIENTS])
 
 
 def _pretty(values: dict[str, Any]) -> Any:
-    return format_html("<pre>{}</pre>", json.dumps(values, indent=2, ensure_ascii=False)) if values else ""
+    return (
+        format_html("<pre>{}</pre>", json.dumps(values, indent=2, ensure_ascii=False))
+        if values
+        else ""
+    )

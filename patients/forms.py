@@ -39,7 +39,9 @@ class PatientFields(StaffForm):
         help_text=gettext_lazy("The patient's own. A child can do without: link a parent or carer instead."),
     )  # fmt: skip
     phone = forms.CharField(label=gettext_lazy("Phone"), max_length=40, required=False)
-    uses_nicotine = forms.BooleanField(label=gettext_lazy("Smokes or uses nicotine"), required=False)
+    uses_nicotine = forms.BooleanField(
+        label=gettext_lazy("Smokes or uses nicotine"), required=False
+    )
     drives = forms.BooleanField(label=gettext_lazy("Drives"), required=False)
     job = forms.ChoiceField(label=gettext_lazy("Work"), choices=Patient.Job.choices)
     lives_alone = forms.BooleanField(label=gettext_lazy("Lives alone"), required=False)
@@ -60,7 +62,9 @@ class PatientFields(StaffForm):
 class NewPatient(PatientFields):
     """A new patient, at one of the clinics where the person may add one."""
 
-    clinic = forms.ModelChoiceField(Clinic.objects.none(), label=gettext_lazy("Clinic"), empty_label=None)
+    clinic = forms.ModelChoiceField(
+        Clinic.objects.none(), label=gettext_lazy("Clinic"), empty_label=None
+    )
     language = forms.ChoiceField(
         label=gettext_lazy("Language of mails and pages"), choices=Language.choices
     )
@@ -96,16 +100,22 @@ class CarerForm(StaffForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=150)
     email = forms.EmailField(label=gettext_lazy("Email address"), max_length=254)
     relationship = forms.CharField(
-        label=gettext_lazy("Relationship"), max_length=60, help_text=gettext_lazy("For example: mother.")
+        label=gettext_lazy("Relationship"),
+        max_length=60,
+        help_text=gettext_lazy("For example: mother."),
     )
     scope = forms.ChoiceField(
         label=gettext_lazy("May see"), choices=RelatedPerson.Scope.choices, widget=forms.RadioSelect,
         initial=RelatedPerson.Scope.FULL,
     )  # fmt: skip
     ends_on = forms.DateField(
-        label=gettext_lazy("Until"), required=False, help_text=gettext_lazy("Left empty, until somebody ends it.")
+        label=gettext_lazy("Until"),
+        required=False,
+        help_text=gettext_lazy("Left empty, until somebody ends it."),
     )
-    invite = forms.BooleanField(label=gettext_lazy("Send an invitation now"), required=False, initial=True)
+    invite = forms.BooleanField(
+        label=gettext_lazy("Send an invitation now"), required=False, initial=True
+    )
 
     def clean_ends_on(self) -> date | None:
         """Refuse an access that is over before it begins."""
@@ -138,7 +148,9 @@ class VisitTime(StaffForm):
     """The local day and time of a visit."""
 
     on = forms.DateField(label=gettext_lazy("Day"))
-    at = forms.TimeField(label=gettext_lazy("Time"), help_text=gettext_lazy("The clinic's local time."))
+    at = forms.TimeField(
+        label=gettext_lazy("Time"), help_text=gettext_lazy("The clinic's local time.")
+    )
 
     def clean_on(self) -> date:
         """Refuse a day that is past, or years away."""
@@ -146,7 +158,9 @@ class VisitTime(StaffForm):
         if value < clock.today():
             raise ValidationError(_("The day is past already."))
         if value > clock.today() + FURTHEST_VISIT:
-            raise ValidationError(_("The day lies more than three years ahead. Please check the year."))
+            raise ValidationError(
+                _("The day lies more than three years ahead. Please check the year.")
+            )
         return value
 
 
@@ -160,9 +174,14 @@ class VisitForm(VisitTime):
     """A visit of an episode."""
 
     kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=AppointmentKind.choices)
-    minutes = forms.IntegerField(label=gettext_lazy("Length in minutes"), min_value=5, max_value=600, initial=30)
+    minutes = forms.IntegerField(
+        label=gettext_lazy("Length in minutes"), min_value=5, max_value=600, initial=30
+    )
     location = forms.ModelChoiceField(
-        Location.objects.none(), label=gettext_lazy("Place"), required=False, empty_label=gettext_lazy("not known yet")
+        Location.objects.none(),
+        label=gettext_lazy("Place"),
+        required=False,
+        empty_label=gettext_lazy("not known yet"),
     )
     note = forms.CharField(
         label=gettext_lazy("What to bring"), max_length=300, required=False,

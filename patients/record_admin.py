@@ -44,12 +44,19 @@ class RecordAdmin(StaffAdmin):
         if changelist is not None:
             patients = [self.patient_of(row) for row in changelist.result_list]
             audit.note_list(
-                request, f"{self.noun}.list", by=staff_of(request), rows=[(row.clinic, row.id) for row in patients]
+                request,
+                f"{self.noun}.list",
+                by=staff_of(request),
+                rows=[(row.clinic, row.id) for row in patients],
             )
         return response
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Lead to the patient's page, where everything about one patient stands."""
         row = self.get_object(request, object_id)
@@ -111,7 +118,9 @@ class WindowFilter(admin.SimpleListFilter):
         """The spans, by name."""
         return [(key, label) for key, (label, _condition) in self.spans.items()]
 
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
         """The rows inside the span that was chosen."""
         chosen = self.spans.get(self.value() or "")
         return queryset.filter(chosen[1]()) if chosen else queryset

@@ -57,13 +57,19 @@ class UserAdmin(StaffAdmin):
         """Never by this form: staff come by invitation."""
         return False
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
         """The list, with the way to invite somebody for those who may."""
         tools = {"may_invite": may_open(request.user, "user_invite"), "title": _("Staff")}
         return super().changelist_view(request, {**tools, **(extra_context or {})})
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """One member of staff, with the ways to their roles for those who may."""
         tools = {"may_manage": may_open(request.user, "user_roles")}
@@ -79,13 +85,27 @@ class UserAdmin(StaffAdmin):
 class ClinicAdmin(StaffAdmin):
     """Clinics: how to reach them, and when they send mail."""
 
-    list_display = ("name", "phone_in_hours", "opening_hours", "time_zone", "sending_from", "sending_until")
+    list_display = (
+        "name",
+        "phone_in_hours",
+        "opening_hours",
+        "time_zone",
+        "sending_from",
+        "sending_until",
+    )
     search_fields = ("name",)
     fieldsets = (
         (None, {"fields": ("name", "slug", "language", "time_zone")}),
         (
             _("How to reach us"),
-            {"fields": ("phone_in_hours", "opening_hours", "phone_out_of_hours", "emergency_wording")},
+            {
+                "fields": (
+                    "phone_in_hours",
+                    "opening_hours",
+                    "phone_out_of_hours",
+                    "emergency_wording",
+                )
+            },
         ),
         (_("Sending"), {"fields": ("sending_from", "sending_until", "daily_cap")}),
         (_("Alerts"), {"fields": ("on_call_email", "escalate_after_minutes")}),
@@ -130,9 +150,15 @@ class InvitationState(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """The three ends of an invitation."""
-        return [("open", _("waiting")), ("accepted", _("accepted")), ("over", _("ran out or withdrawn"))]
+        return [
+            ("open", _("waiting")),
+            ("accepted", _("accepted")),
+            ("over", _("ran out or withdrawn")),
+        ]
 
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
         """The invitations in the chosen state."""
         waiting = models.Q(accepted_at=None, withdrawn_at=None, expires_at__gt=clock.now())
         match self.value():
@@ -172,6 +198,8 @@ class InvitationAdmin(StaffAdmin):
             return "accepted", _("accepted")
         if row.withdrawn_at:
             return "withdrawn", _("withdrawn")
-        return ("ran out", _("ran out")) if row.expires_at <= clock.now() else ("waiting", _("waiting"))
-
-
+        return (
+            ("ran out", _("ran out"))
+            if row.expires_at <= clock.now()
+            else ("waiting", _("waiting"))
+        )

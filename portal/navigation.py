@@ -16,14 +16,18 @@ from django.utils.translation import gettext as _
 from portal.models import SendingSwitch
 from portal.permissions import is_member_of_staff, may
 
-# Title, icon (Material Symbols), name of the address, right.
+# Title, icon (Material Symbols), name of the address with what it filters by, right.
 Entry = tuple[str, str, str, str]
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of links for whoever asks; a group without a link is left out."""
     groups = [(title, _allowed(request, entries)) for title, entries in _groups()]
-    return [{"title": title, "separator": bool(title), "items": items} for title, items in groups if items]
+    return [
+        {"title": title, "separator": bool(title), "items": items}
+        for title, items in groups
+        if items
+    ]
 
 
 def style_sheet(request: HttpRequest) -> str:
@@ -55,8 +59,9 @@ def _allowed(request: HttpRequest, entries: list[Entry]) -> list[dict[str, Any]]
 
 
 def _address(name: str) -> str:
+    name, mark, query = name.partition("?")
     try:
-        return reverse(f"admin:{name}")
+        return reverse(f"admin:{name}") + mark + query
     except NoReverseMatch:
         return ""
 
@@ -69,7 +74,10 @@ def _groups() -> list[tuple[str, list[Entry]]]:
         (_("Messages"), _messages()),
         (_("Catalogue"), _catalogue()),
         (_("Clinic"), _clinic()),
-        (_("Audit"), [(_("Audit trail"), "policy", "portal_auditevent_changelist", "auditevent.view")]),
+        (
+            _("Audit"),
+            [(_("Audit trail"), "policy", "portal_auditevent_changelist", "auditevent.view")],
+        ),
     ]
 
 
@@ -85,17 +93,37 @@ def _patients() -> list[Entry]:
 
 def _appointments() -> list[Entry]:
     return [
-        (_("Appointments"), "event", "patients_appointment_changelist", "appointment.view"),
+        (
+            _("Appointments"),
+            "event",
+            "patients_appointment_changelist?when=ahead",
+            "appointment.view",
+        ),
         (_("X-rays to book"), "radiology", "xrays", "imagingrequest.view"),
-        (_("X-ray requests"), "assignment", "patients_imagingrequest_changelist", "imagingrequest.view"),
+        (
+            _("X-ray requests"),
+            "assignment",
+            "patients_imagingrequest_changelist",
+            "imagingrequest.view",
+        ),
     ]
 
 
 def _messages() -> list[Entry]:
     return [
-        (_("Reminders"), "notifications", "reminders_reminder_changelist", "reminder.view"),
+        (
+            _("Reminders"),
+            "notifications",
+            "reminders_reminder_changelist?when=ahead",
+            "reminder.view",
+        ),
         (_("Messages sent"), "mail", "reminders_message_changelist", "message.view"),
-        (_("Addresses not used"), "unsubscribe", "reminders_suppression_changelist", "suppression.view"),
+        (
+            _("Addresses not used"),
+            "unsubscribe",
+            "reminders_suppression_changelist",
+            "suppression.view",
+        ),
         (_("Sending on or off"), "power_settings_new", "sending", "sendingswitch.view"),
     ]
 

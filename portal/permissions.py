@@ -256,5 +256,7 @@ def within(queryset: Rows, user: User | AnonymousUser, right: str) -> Rows:
         return queryset if RIGHTS[right] else queryset.none()
     keys = [key for key, roles in roles_of(user).items() if RIGHTS[right] & roles]
     if path == "roles__clinic":
-        return queryset.filter(pk__in=PractitionerRole.objects.filter(clinic__in=keys).values("user"))
+        return queryset.filter(
+            pk__in=PractitionerRole.objects.filter(clinic__in=keys).values("user")
+        )
     return queryset.filter(**{f"{path}__in": keys})

@@ -127,7 +127,9 @@ class ClinicFilter(admin.SimpleListFilter):
         clinics = list(clinics_where(request.user, f"{model_admin.noun}.view")[:100])
         return [(str(row.pk), row.name) for row in clinics] if len(clinics) > 1 else []
 
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
         """The rows of the clinic that was chosen from the list; one that is not on it changes nothing."""
         known = {key for key, _name in self.lookup_choices}
         if self.value() not in known:
@@ -138,4 +140,6 @@ class ClinicFilter(admin.SimpleListFilter):
 
 def link(name: str, pk: Any, text: Any) -> SafeString:
     """A link to a page of the admin, for a column of a list."""
-    return format_html('<a class="sw-link" href="{}">{}</a>', reverse(f"admin:{name}", args=[pk]), text)
+    return format_html(
+        '<a class="sw-link" href="{}">{}</a>', reverse(f"admin:{name}", args=[pk]), text
+    )

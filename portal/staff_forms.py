@@ -90,7 +90,9 @@ class ReasonForm(StaffForm):
     """Why something is done; kept in the audit trail."""
 
     reason = forms.CharField(
-        label=_("Reason"), max_length=200, help_text=_("It is kept in the audit trail. Do not name other patients.")
+        label=_("Reason"),
+        max_length=200,
+        help_text=_("It is kept in the audit trail. Do not name other patients."),
     )
 
 

@@ -71,13 +71,17 @@ class StaffSite(UnfoldAdminSite):
 
     # Or the way in would ask for a sign-in itself, and lead back here, where who is signed in has no business.
     @method_decorator(login_not_required)
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Send people to the one sign-in page, which asks for the second factor. Raises PermissionDenied."""
         if request.user.is_authenticated:
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next", "/admin/"))
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Sign out, by the same way as everywhere else."""
         if request.method != "POST":
             return redirect("account_logout")

@@ -67,7 +67,9 @@ def user_invite(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         fields = {name: form.cleaned_data[name] for name in ("email", "name", "clinic", "role")}
         with transaction.atomic():
-            sent = form.act_once() and actions.invite_staff(**fields, by=staff_of(request), now=clock.now())
+            sent = form.act_once() and actions.invite_staff(
+                **fields, by=staff_of(request), now=clock.now()
+            )
         words = _("An invitation is on its way.") if sent else _("The role is theirs now.")
         messages.success(request, words)
         return redirect("admin:portal_user_changelist")
@@ -88,7 +90,10 @@ def user_roles(request: HttpRequest, pk: UUID) -> HttpResponse:
         form = RoleForm(request.POST, clinics=clinics_where(request.user, "practitionerrole.add"))
         if form.is_valid():
             actions.give_role(
-                user=user, clinic=form.cleaned_data["clinic"], role=form.cleaned_data["role"], by=staff_of(request)
+                user=user,
+                clinic=form.cleaned_data["clinic"],
+                role=form.cleaned_data["role"],
+                by=staff_of(request),
             )
             messages.success(request, _("The role is theirs now."))
             return redirect("admin:user_roles", pk)
@@ -125,7 +130,11 @@ def user_close(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect("admin:portal_user_changelist")
         except ValidationError as error:
             form.refuse(error)
-    title = _("Close the account of %(name)s") if user.is_active else _("Open the account of %(name)s again")
+    title = (
+        _("Close the account of %(name)s")
+        if user.is_active
+        else _("Open the account of %(name)s again")
+    )
     return page(
         request, "admin/form.html", title % {"name": user}, form=form, button=_("Close the account")
         if user.is_active else _("Open the account"), hidden={"is_active": str(not user.is_active)},
@@ -141,7 +150,9 @@ def _staff(request: HttpRequest, right: str) -> models.QuerySet[User]:
 
 def _staff_of_no_other_clinic(request: HttpRequest) -> models.QuerySet[User]:
     """Those whose whole account is the person's to close; of the others, only roles can be ended."""
-    elsewhere = PractitionerRole.objects.exclude(clinic__in=clinics_where(request.user, "user.change"))
+    elsewhere = PractitionerRole.objects.exclude(
+        clinic__in=clinics_where(request.user, "user.change")
+    )
     return _staff(request, "user.change").exclude(pk__in=elsewhere.values("user"))
 
 

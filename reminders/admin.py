@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -30,9 +31,16 @@ class DueWhen(WindowFilter):
 
     title = _("due")
     spans = {
-        "overdue": (_("overdue, not sent"), lambda: Q(state__in=("planned", "retrying"), due_at__lt=clock.now())),
+        "overdue": (
+            _("overdue, not sent"),
+            lambda: Q(state__in=("planned", "retrying"), due_at__lt=clock.now()),
+        ),
+        "ahead": (_("from now on"), lambda: Q(due_at__gte=clock.now())),
         "week": (_("in the next 7 days"), lambda: _due_within(timedelta(days=7))),
-        "failed": (_("failed or missed in the last 14 days"), lambda: _ended_badly(timedelta(days=14))),
+        "failed": (
+            _("failed or missed in the last 14 days"),
+            lambda: _ended_badly(timedelta(days=14)),
+        ),
     }
 
 
@@ -50,7 +58,16 @@ class ReminderAdmin(RecordAdmin):
     """What is planned for whom, and what became of it."""
 
     patient_path = "episode__patient"
-    list_display = ("when", "patient_link", "what", "recipient", "category", "state_label", "why", "to_do")
+    list_display = (
+        "when",
+        "patient_link",
+        "what",
+        "recipient",
+        "category",
+        "state_label",
+        "why",
+        "to_do",
+    )
     list_display_links = None
     list_filter = (DueWhen, "state", "category", ClinicFilter)
     list_select_related = ("episode__patient__clinic", "recipient", "step")
@@ -67,7 +84,11 @@ class ReminderAdmin(RecordAdmin):
         return super().get_queryset(request).prefetch_related("step__texts")
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """One reminder with its log; unlike other rows it has a page of its own."""
         row = self.get_object(request, object_id)
@@ -75,7 +96,9 @@ class ReminderAdmin(RecordAdmin):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         self.note_read(request, row)
         title = {"title": str(self.what(row)), "subtitle": None}
-        return StaffAdmin.change_view(self, request, object_id, form_url, {**title, **(extra_context or {})})
+        return StaffAdmin.change_view(
+            self, request, object_id, form_url, {**title, **(extra_context or {})}
+        )
 
     @display(description=_("when"), ordering="due_at")
     def when(self, row: Reminder) -> str:
@@ -130,9 +153,11 @@ class ReminderAdmin(RecordAdmin):
     @display(description=_("log"))
     def log(self, row: Reminder) -> Any:
         """Every decision about it, in words."""
-        rows = ((f"{entry.decided_at:%d %b %Y %H:%M} UTC", reasons.decision(entry), entry.value)
+        rows = ((f"{timezone.localtime(entry.decided_at):%d %b %Y %H:%M}", reasons.decision(entry), entry.value)
                 for entry in row.decisions.all())  # fmt: skip
-        return format_html_join("", "<p>{}: {} {}</p>", rows) or _("Nothing was decided about it yet.")
+        return format_html_join("", "<p>{}: {} {}</p>", rows) or _(
+            "Nothing was decided about it yet."
+        )
 
 
 @admin.register(Message)
@@ -154,7 +179,11 @@ class MessageAdmin(StaffAdmin):
         return super().get_queryset(request).defer("html", "text", "calendar", "headers")
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Lead to the message as it was sent."""
         row = self.get_object(request, object_id)

@@ -102,7 +102,9 @@ def machine(now: datetime) -> dict[str, Any]:
     }
 
 
-def _fill(worklist: Worklist, rows: Any, entry: Callable[[Any], tuple[Entry, Patient | None]]) -> Worklist:
+def _fill(
+    worklist: Worklist, rows: Any, entry: Callable[[Any], tuple[Entry, Patient | None]]
+) -> Worklist:
     found = list(rows[: SHOWN + 1])
     worklist.is_longer = len(found) > SHOWN
     for row in found[:SHOWN]:
@@ -123,8 +125,13 @@ def alerts(scene: Scene) -> Worklist:
 
     def entry(row: Alert) -> tuple[Entry, Patient]:
         url = reverse("admin:alert_page", args=[row.pk])
-        words = _("%(sign)s, %(time)s ago") % {"sign": row.summary, "time": timesince(row.raised_at, scene.now)}
-        return Entry(row.patient.name, url, words, "" if row.severity == "call" else "bad"), row.patient
+        words = _("%(sign)s, %(time)s ago") % {
+            "sign": row.summary,
+            "time": timesince(row.raised_at, scene.now),
+        }
+        return Entry(
+            row.patient.name, url, words, "" if row.severity == "call" else "bad"
+        ), row.patient
 
     more = reverse("admin:patients_alert_changelist") + "?state=new"
     worklist = Worklist(_("Alerts to acknowledge"), _("No alert waits for anybody."), more)
@@ -142,16 +149,24 @@ def surgery_soon(scene: Scene) -> Worklist:
         episode = row.episode
         what = f"{episode.procedure.name}, {episode.get_side_display()}"
         words = f"{date_format(row.on, 'D j M')} ({countdown(row.on, scene.today)})"
-        return Entry(episode.patient.name, _page(episode.patient), f"{words}: {what}"), episode.patient
+        return Entry(
+            episode.patient.name, _page(episode.patient), f"{words}: {what}"
+        ), episode.patient
 
     more = reverse("admin:patients_episode_changelist") + "?when=soon"
-    return _fill(Worklist(_("Surgery in the next 14 days"), _("No surgery in the next 14 days."), more), rows, entry)
+    return _fill(
+        Worklist(_("Surgery in the next 14 days"), _("No surgery in the next 14 days."), more),
+        rows,
+        entry,
+    )
 
 
 def xrays_to_book(scene: Scene) -> Worklist:
     """X-rays to book, those whose window is over first."""
     rows = _scoped(ImagingRequest.objects.to_book(), scene, "imagingrequest.view")
-    rows = rows.filter(window_from__lte=scene.today + BOOK_AHEAD, episode__patient__deceased_on=None)
+    rows = rows.filter(
+        window_from__lte=scene.today + BOOK_AHEAD, episode__patient__deceased_on=None
+    )
     rows = rows.select_related("episode__patient__clinic").order_by("window_until", "id")
 
     def entry(row: ImagingRequest) -> tuple[Entry, Patient]:
@@ -159,9 +174,15 @@ def xrays_to_book(scene: Scene) -> Worklist:
         is_over = row.window_until < scene.today
         words = _("overdue since %(day)s") if is_over else _("due by %(day)s")
         detail = words % {"day": date_format(row.window_until, "j M Y")}
-        return Entry(patient.name, _page(patient, "xrays"), detail, "bad" if is_over else ""), patient
+        return Entry(
+            patient.name, _page(patient, "xrays"), detail, "bad" if is_over else ""
+        ), patient
 
-    return _fill(Worklist(_("X-rays to book"), _("No X-ray waits for a booking."), reverse("admin:xrays")), rows, entry)
+    return _fill(
+        Worklist(_("X-rays to book"), _("No X-ray waits for a booking."), reverse("admin:xrays")),
+        rows,
+        entry,
+    )
 
 
 def not_sent(scene: Scene) -> Worklist:
@@ -172,13 +193,17 @@ def not_sent(scene: Scene) -> Worklist:
 
     def entry(row: Reminder) -> tuple[Entry, Patient]:
         patient = row.episode.patient
-        title = title_of(row.step, patient.clinic.language) if row.step else str(row.get_kind_display())
+        title = (
+            title_of(row.step, patient.clinic.language) if row.step else str(row.get_kind_display())
+        )
         url = reverse("admin:reminders_reminder_change", args=[row.pk])
         words = f"{title} ({date_format(row.local_date, 'j M')}): {reasons.reason(row.reason)}"
         return Entry(patient.name, url, words, "bad" if row.is_essential else ""), patient
 
     more = reverse("admin:reminders_reminder_changelist") + "?when=failed"
-    worklist = Worklist(_("Reminders that did not go"), _("Everything went out in the last 14 days."), more)
+    worklist = Worklist(
+        _("Reminders that did not go"), _("Everything went out in the last 14 days."), more
+    )
     return _fill(worklist, rows.order_by("-is_essential", "-settled_at"), entry)
 
 
@@ -189,25 +214,40 @@ def unreachable(scene: Scene) -> Worklist:
     accepted = Invitation.objects.filter(user=OuterRef("user"), accepted_at__isnull=False)
     rows = _scoped(Patient.objects.contactable(), scene, "patient.view").annotate(
         has_carer=Exists(live),
-        is_closed=Exists(Suppression.objects.filter(lifted_at=None, address=OuterRef("user__email"))),
+        is_closed=Exists(
+            Suppression.objects.filter(lifted_at=None, address=OuterRef("user__email"))
+        ),
         carer_closed=Exists(live.filter(user__email__in=closed)),
         has_accepted=Exists(accepted),
     )
-    is_silent = Q(has_accepted=False, user__last_login=None, user__created_at__lt=scene.now - INVITED_LONG_AGO)
+    is_silent = Q(
+        has_accepted=False, user__last_login=None, user__created_at__lt=scene.now - INVITED_LONG_AGO
+    )
     rows = rows.filter(Exists(Episode.objects.open().filter(patient=OuterRef("pk")))).filter(
-        Q(user=None, has_carer=False) | Q(is_closed=True) | Q(carer_closed=True) | (Q(user__isnull=False) & is_silent)
+        Q(user=None, has_carer=False)
+        | Q(is_closed=True)
+        | Q(carer_closed=True)
+        | (Q(user__isnull=False) & is_silent)
     )
 
     def entry(row: Any) -> tuple[Entry, Patient]:
         if row.user_id is None and not row.has_carer:
-            return Entry(row.name, _page(row, "people"), _("no email address and no carer"), "bad"), row
+            return Entry(
+                row.name, _page(row, "people"), _("no email address and no carer"), "bad"
+            ), row
         if row.is_closed or row.carer_closed:
-            return Entry(row.name, _page(row, "people"), _("mail to the address does not arrive"), "bad"), row
+            return Entry(
+                row.name, _page(row, "people"), _("mail to the address does not arrive"), "bad"
+            ), row
         return Entry(row.name, _page(row, "people"), _("has not accepted the invitation")), row
 
-    worklist = Worklist(_("Patients nobody can reach"), _("Everybody with an open episode can be reached."))
+    worklist = Worklist(
+        _("Patients nobody can reach"), _("Everybody with an open episode can be reached.")
+    )
     worklist.more = reverse("admin:patients_patient_changelist") + "?login=unused"
-    return _fill(worklist, rows.select_related("clinic", "user").order_by("user", "family_name", "id"), entry)
+    return _fill(
+        worklist, rows.select_related("clinic", "user").order_by("user", "family_name", "id"), entry
+    )
 
 
 def questions(scene: Scene) -> Worklist:
@@ -219,7 +259,9 @@ def questions(scene: Scene) -> Worklist:
 
     def entry(row: StepResponse) -> tuple[Entry, Patient]:
         patient = row.episode.patient
-        words = f"{title_of(row.step, patient.clinic.language)}, {date_format(row.answered_at, 'j M')}"
+        words = (
+            f"{title_of(row.step, patient.clinic.language)}, {date_format(row.answered_at, 'j M')}"
+        )
         return Entry(patient.name, _page(patient, "answers"), f"{words} {row.note}"), patient
 
     worklist = Worklist(_("Questions from patients"), _("No question in the last 14 days."))
@@ -236,7 +278,9 @@ def drafts(scene: Scene) -> Worklist:
 
     more = reverse("admin:procedures_pathwayversion_changelist")
     rows = rows.select_related("pathway").order_by("pathway__name", "number")
-    return _fill(Worklist(_("Drafts to approve"), _("No draft waits for approval."), more), rows, entry)
+    return _fill(
+        Worklist(_("Drafts to approve"), _("No draft waits for approval."), more), rows, entry
+    )
 
 
 def _scoped(rows: Any, scene: Scene, right: str) -> Any:

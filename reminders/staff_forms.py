@@ -41,10 +41,17 @@ class VersionChoice(forms.ModelChoiceField):
 class Booking(StaffForm):
     """An operation for a patient, on an approved pathway of the patient's clinic."""
 
-    version = VersionChoice(PathwayVersion.objects.none(), label=gettext_lazy("Operation and pathway"))
-    side = forms.ChoiceField(label=gettext_lazy("Side"), choices=Episode.Side.choices, widget=forms.RadioSelect)
+    version = VersionChoice(
+        PathwayVersion.objects.none(), label=gettext_lazy("Operation and pathway")
+    )
+    side = forms.ChoiceField(
+        label=gettext_lazy("Side"), choices=Episode.Side.choices, widget=forms.RadioSelect
+    )
     surgeon = forms.ModelChoiceField(
-        User.objects.none(), label=gettext_lazy("Surgeon"), required=False, empty_label=gettext_lazy("not decided")
+        User.objects.none(),
+        label=gettext_lazy("Surgeon"),
+        required=False,
+        empty_label=gettext_lazy("not decided"),
     )
     surgery_on = forms.DateField(label=gettext_lazy("Day of surgery"))
     decision_on = forms.DateField(
@@ -69,7 +76,9 @@ class Booking(StaffForm):
         if value < self.today:
             raise ValidationError(_("The day of surgery is past already."))
         if value > self.today + FURTHEST_SURGERY:
-            raise ValidationError(_("The day of surgery lies more than two years ahead. Please check the year."))
+            raise ValidationError(
+                _("The day of surgery lies more than two years ahead. Please check the year.")
+            )
         return value
 
     def clean_decision_on(self) -> date | None:
@@ -95,14 +104,21 @@ class Booking(StaffForm):
         is_child = self.patient.is_child_on(on)
         audience = version.pathway.audience
         if is_child and audience == Audience.ADULT:
-            self.add_error("version", _("This pathway is for adults; the patient is under 18 on that day."))
+            self.add_error(
+                "version", _("This pathway is for adults; the patient is under 18 on that day.")
+            )
         if not is_child and audience == Audience.CHILD:
-            self.add_error("version", _("This pathway is for children; the patient is 18 or older on that day."))
+            self.add_error(
+                "version",
+                _("This pathway is for children; the patient is 18 or older on that day."),
+            )
 
     def _refuse_second_booking(self, version: PathwayVersion, side: str) -> None:
         same = self.patient.episodes.open().filter(procedure=version.pathway.procedure, side=side)
         if same.exists():
-            self.add_error(None, _("This operation is booked already on this side. Move that booking instead."))
+            self.add_error(
+                None, _("This operation is booked already on this side. Move that booking instead.")
+            )
 
     @property
     def booking(self) -> dict[str, Any]:
@@ -121,7 +137,9 @@ class DateForm(StaffForm):
         help_text=gettext_lazy("It is kept in the audit trail. The patient does not see it."),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, episode: Episode, today: date, anchors: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, episode: Episode, today: date, anchors: Any, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.episode, self.today = episode, today
         choices = list(anchors)

@@ -233,7 +233,11 @@ def _headings() -> list[tuple[Change, str, str]]:
         (Change.MOVED, _("Moved"), _("These go out on another day.")),
         (Change.NEW, _("New"), _("These are added to the plan.")),
         (Change.DROPPED, _("Dropped"), _("These are not sent any more.")),
-        (Change.TOO_LATE, _("Now too late"), _("Their day is already past with the new date; they are not sent.")),
+        (
+            Change.TOO_LATE,
+            _("Now too late"),
+            _("Their day is already past with the new date; they are not sent."),
+        ),
         (Change.KEPT, _("Kept"), _("Nothing changes for these.")),
     ]
 
@@ -245,17 +249,30 @@ def _changed(
     lines: dict[tuple[str, bool], Changed] = {}
     for item in items:
         row = item.desired or item.existing
-        step_id = item.desired.rule.id if item.desired else item.existing.step_id if item.existing else None
+        step_id = (
+            item.desired.rule.id
+            if item.desired
+            else item.existing.step_id
+            if item.existing
+            else None
+        )
         if row is None or step_id is None:
             continue
         line = lines.setdefault(
             (item.key.step, item.asks),
-            Changed(item.key.step, names.title(step_id), categories.get(item.key.step, Category.RECOVERY)),
+            Changed(
+                item.key.step,
+                names.title(step_id),
+                categories.get(item.key.step, Category.RECOVERY),
+            ),
         )
         line.asks = item.asks
         line.proposal = _proposal(item, is_corrected=item.key in corrected)
         line.moves.append(
-            (item.existing.intent if item.existing else None, item.desired.intent if item.desired else None)
+            (
+                item.existing.intent if item.existing else None,
+                item.desired.intent if item.desired else None,
+            )
         )
         _add(line.people, names.people.get(item.key.recipient_id, "?"))
     return list(lines.values())
@@ -276,7 +293,10 @@ def _proposal(item: Item, *, is_corrected: bool) -> str:
 def digest(diff: Diff) -> str:
     """What a diff says, as a short text to compare: the same for the same changes, whatever the minute."""
     lines = [
-        "|".join(str(part) for part in (item.change, item.key, item.correction, item.asks, *_intents(item)))
+        "|".join(
+            str(part)
+            for part in (item.change, item.key, item.correction, item.asks, *_intents(item))
+        )
         for item in diff.items
     ]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

@@ -131,14 +131,21 @@ def _logins(patient: Patient, links: Iterable[RelatedPerson]) -> list[Login]:
     users = [*([patient.user] if patient.user else []), *(link.user for link in links)]
     addresses = {user.email for user in users}
     suppressed = set(
-        Suppression.objects.filter(address__in=addresses, lifted_at=None).values_list("address", flat=True)
+        Suppression.objects.filter(address__in=addresses, lifted_at=None).values_list(
+            "address", flat=True
+        )
     )
     newest: dict[Any, Invitation] = {}
     rows = Invitation.objects.filter(user__in=users, withdrawn_at=None).order_by("created_at")
     for invitation in rows:
         newest[invitation.user_id] = invitation
     return [
-        Login(user, _has_come(user, newest.get(user.pk)), user.email in suppressed, newest.get(user.pk))
+        Login(
+            user,
+            _has_come(user, newest.get(user.pk)),
+            user.email in suppressed,
+            newest.get(user.pk),
+        )
         for user in users
     ]
 
@@ -157,7 +164,9 @@ def _episodes(patient: Patient, today: date, *, with_plan: bool) -> list[Episode
     return [_part(episode, patient, reminders.get(episode.pk, []), today) for episode in rows]
 
 
-def _part(episode: Episode, patient: Patient, reminders: list[Reminder], today: date) -> EpisodePart:
+def _part(
+    episode: Episode, patient: Patient, reminders: list[Reminder], today: date
+) -> EpisodePart:
     rows = [_plan_row(row, patient.clinic.language) for row in reminders]
     monday = today - timedelta(days=today.weekday())
     ahead = [row for row in rows if row.reminder.local_date >= monday]
@@ -246,5 +255,3 @@ def _answers(patient: Patient) -> list[Any]:
 
 def _reads(patient: Patient) -> list[AuditEvent]:
     return list(AuditEvent.objects.of_patient(patient.pk).order_by("-id")[:READS_SHOWN])
-
-

@@ -76,7 +76,9 @@ def _book(request: HttpRequest, episode: Episode, form: VisitForm, **what: Any) 
             **{name: form.cleaned_data[name] for name in names},
         )  # fmt: skip
         plan_again(episode)
-    return done(request, episode.patient, _("The visit is booked."), is_first=is_first, part="visits")
+    return done(
+        request, episode.patient, _("The visit is booked."), is_first=is_first, part="visits"
+    )
 
 
 def plan_again(episode: Episode) -> None:
@@ -91,7 +93,9 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = MoveVisit(request.POST or None, initial={"on": visit.local_date, "at": visit.local_time})
     if is_sent(request, form) and (answer := attempted(form, lambda: _move(request, visit, form))):
         return answer
-    return _form(request, visit.episode, form, _("Move: %(visit)s") % {"visit": visit}, _("Move the visit"))
+    return _form(
+        request, visit.episode, form, _("Move: %(visit)s") % {"visit": visit}, _("Move the visit")
+    )
 
 
 def _move(request: HttpRequest, visit: Appointment, form: MoveVisit) -> HttpResponse:
@@ -100,7 +104,9 @@ def _move(request: HttpRequest, visit: Appointment, form: MoveVisit) -> HttpResp
         values = {name: form.cleaned_data[name] for name in ("on", "at", "reason")}
         actions.move_appointment(appointment=visit, by=staff_of(request), now=clock.now(), **values)
         plan_again(visit.episode)
-    return done(request, visit.episode.patient, _("The visit is moved."), is_first=is_first, part="visits")
+    return done(
+        request, visit.episode.patient, _("The visit is moved."), is_first=is_first, part="visits"
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -136,11 +142,19 @@ def missed(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _outcome(
-    request: HttpRequest, visit: Appointment, form: Any, action: Any, title: str, button: str, intro: str
+    request: HttpRequest,
+    visit: Appointment,
+    form: Any,
+    action: Any,
+    title: str,
+    button: str,
+    intro: str,
 ) -> HttpResponse:
     if form.was_sent_before:
         return done(request, visit.episode.patient, "", is_first=False, part="visits")
-    if is_sent(request, form) and (answer := attempted(form, lambda: _record(request, visit, form, action))):
+    if is_sent(request, form) and (
+        answer := attempted(form, lambda: _record(request, visit, form, action))
+    ):
         return answer
     return _form(request, visit.episode, form, title % {"visit": visit}, button, intro)
 
@@ -151,7 +165,9 @@ def _record(request: HttpRequest, visit: Appointment, form: Any, action: Any) ->
         details = {"reason": form.cleaned_data["reason"]} if "reason" in form.fields else {}
         action(appointment=visit, by=staff_of(request), now=clock.now(), **details)
         plan_again(visit.episode)
-    return done(request, visit.episode.patient, _("It is recorded."), is_first=is_first, part="visits")
+    return done(
+        request, visit.episode.patient, _("It is recorded."), is_first=is_first, part="visits"
+    )
 
 
 def _form(
@@ -175,10 +191,17 @@ def xrays(request: HttpRequest) -> HttpResponse:
     found = list(rows.prefetch_related("step__texts").order_by("window_until", "id")[:MOST_XRAYS])
     patients = [row.episode.patient for row in found]
     audit.note_list(
-        request, "imagingrequest.list", by=staff_of(request), rows=[(row.clinic, row.pk) for row in patients]
+        request,
+        "imagingrequest.list",
+        by=staff_of(request),
+        rows=[(row.clinic, row.pk) for row in patients],
     )
     return page(
-        request, "admin/reminders/xrays.html", _("X-rays to book"), groups=_by_urgency(found, today), today=today
+        request,
+        "admin/reminders/xrays.html",
+        _("X-rays to book"),
+        groups=_by_urgency(found, today),
+        today=today,
     )
 
 

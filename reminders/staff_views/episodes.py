@@ -77,7 +77,9 @@ def _book(request: HttpRequest, patient: Patient, form: Booking) -> HttpResponse
     Patient.objects.select_for_update().get(pk=patient.pk)
     if not form.act_once():
         return done(request, patient, "", is_first=False)
-    _episode, diff = actions.book(patient=patient, by=staff_of(request), now=clock.now(), **form.booking)
+    _episode, diff = actions.book(
+        patient=patient, by=staff_of(request), now=clock.now(), **form.booking
+    )
     count = len(diff.of(Change.NEW))
     words = ngettext("Booked, with %(n)d reminder.", "Booked, with %(n)d reminders.", count)
     return done(request, patient, words % {"n": count}, part="plan")
@@ -103,7 +105,10 @@ def milestone(request: HttpRequest, pk: UUID) -> HttpResponse:
     episode = episode_or_404(request, pk, "episode.confirm_milestone")
     anchors = sorted({step.anchor for step in episode.version.steps.all() if ":" in step.anchor})
     return _set_date(
-        request, episode, [(name, milestone_name(name)) for name in anchors], _("Confirm a milestone")
+        request,
+        episode,
+        [(name, milestone_name(name)) for name in anchors],
+        _("Confirm a milestone"),
     )
 
 
@@ -118,7 +123,9 @@ def _set_date(request: HttpRequest, episode: Episode, anchors: Any, title: str) 
     )
     if form.was_sent_before:
         return done(request, episode.patient, "", is_first=False)
-    if is_sent(request, form) and (answer := attempted(form, lambda: _previewed(request, episode, form, title))):
+    if is_sent(request, form) and (
+        answer := attempted(form, lambda: _previewed(request, episode, form, title))
+    ):
         return answer
     return page(
         request, "admin/reminders/date.html", title, episode=episode, patient=episode.patient, form=form,
@@ -135,7 +142,11 @@ def _previewed(request: HttpRequest, episode: Episode, form: DateForm, title: st
 
 
 def _anchor_name(anchor: str) -> str:
-    known = {"decision": _("Decided on"), "surgery": _("Surgery"), **{key: str(name) for key, name in DATES}}
+    known = {
+        "decision": _("Decided on"),
+        "surgery": _("Surgery"),
+        **{key: str(name) for key, name in DATES},
+    }
     return known.get(anchor) or milestone_name(anchor)
 
 
@@ -147,7 +158,13 @@ def _preview(episode: Episode, form: DateForm) -> Diff:
 
 
 def _show_diff(
-    request: HttpRequest, episode: Episode, form: DateForm, title: str, diff: Diff, *, changed: bool = False
+    request: HttpRequest,
+    episode: Episode,
+    form: DateForm,
+    title: str,
+    diff: Diff,
+    *,
+    changed: bool = False,
 ) -> HttpResponse:
     anchor = form.cleaned_data["anchor"]
     names = Names.of(episode.version, {item.key.recipient_id for item in diff.items})
@@ -161,7 +178,9 @@ def _show_diff(
     )  # fmt: skip
 
 
-def _confirm_date(request: HttpRequest, episode: Episode, form: DateForm, title: str) -> HttpResponse:
+def _confirm_date(
+    request: HttpRequest, episode: Episode, form: DateForm, title: str
+) -> HttpResponse:
     """Write what was shown. Where the plan changed meanwhile, show it anew and write nothing."""
     Episode.objects.select_for_update().get(pk=episode.pk)
     diff = _preview(episode, form)
@@ -175,7 +194,9 @@ def _confirm_date(request: HttpRequest, episode: Episode, form: DateForm, title:
         resend=frozenset(asked & set(request.POST.getlist("resend"))),
         **{name: form.cleaned_data[name] for name in ("anchor", "on", "reason")},
     )  # fmt: skip
-    return done(request, episode.patient, _("The date is entered and the plan follows it."), part="plan")
+    return done(
+        request, episode.patient, _("The date is entered and the plan follows it."), part="plan"
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -185,7 +206,9 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = ReasonForm(request.POST or None)
     if form.was_sent_before:
         return done(request, episode.patient, "", is_first=False)
-    if is_sent(request, form) and (answer := attempted(form, lambda: _cancel(request, episode, form))):
+    if is_sent(request, form) and (
+        answer := attempted(form, lambda: _cancel(request, episode, form))
+    ):
         return answer
     return _ending(request, episode, form, _("Cancel surgery"), _(
         "Everything that is planned for it is dropped, visits that lie ahead are cancelled, "
@@ -208,17 +231,26 @@ def finish(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
             records.close_episode(
-                episode=episode, status=Episode.Status.FINISHED, by=staff_of(request), now=clock.now()
+                episode=episode,
+                status=Episode.Status.FINISHED,
+                by=staff_of(request),
+                now=clock.now(),
             )
             reconcile(Episode.objects.for_planning().get(pk=episode.pk), now=clock.now())
-        return done(request, episode.patient, _("The episode is finished; nothing more is sent for it."))
+        return done(
+            request, episode.patient, _("The episode is finished; nothing more is sent for it.")
+        )
     words = _("Nothing more is sent for it. What was sent stays in the record.")
     return _ending(request, episode, form, _("Finish this episode"), words)
 
 
-def _ending(request: HttpRequest, episode: Episode, form: Any, title: str, intro: str) -> HttpResponse:
+def _ending(
+    request: HttpRequest, episode: Episode, form: Any, title: str, intro: str
+) -> HttpResponse:
     open_rows = Reminder.objects.filter(episode=episode).open().count()
-    words = ngettext("%(n)d reminder is still planned.", "%(n)d reminders are still planned.", open_rows)
+    words = ngettext(
+        "%(n)d reminder is still planned.", "%(n)d reminders are still planned.", open_rows
+    )
     return page(
         request, "admin/reminders/ending.html", title, episode=episode, patient=episode.patient, form=form,
         intro=intro, planned=words % {"n": open_rows}, button=title, danger=True,

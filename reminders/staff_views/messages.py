@@ -52,7 +52,9 @@ def _headers(message: Message) -> list[tuple[str, str]]:
 def _with_log(row: Reminder, language: str) -> dict[str, Any]:
     return {
         "reminder": row,
-        "title": title_of(row.step, language) if row.step else str(row.get_kind_display()).capitalize(),
+        "title": title_of(row.step, language)
+        if row.step
+        else str(row.get_kind_display()).capitalize(),
         "rule": reasons.rule(row.step) if row.step else "",
         "log": [(entry, reasons.decision(entry)) for entry in row.decisions.all()],
     }
@@ -75,7 +77,13 @@ def send_now(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = reminder_or_404(request, pk, "reminder.send_now")
     form = ConfirmForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        return _act(request, row, form, _("It goes out within a minute, if nothing speaks against it."), send=True)
+        return _act(
+            request,
+            row,
+            form,
+            _("It goes out within a minute, if nothing speaks against it."),
+            send=True,
+        )
     return _form(
         request, row, form, _("Send now"),
         _("It goes out at once instead of at its time. Opt-outs, closed addresses and quiet hours still count."),

@@ -41,7 +41,10 @@ def patient_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Everything about one patient, and the ways to act for those who may."""
     patient = patient_or_404(request, pk, "patient.view")
     return page(
-        request, "admin/reminders/patient.html", patient.name, **record_of(patient, staff_of(request))
+        request,
+        "admin/reminders/patient.html",
+        patient.name,
+        **record_of(patient, staff_of(request)),
     )
 
 
@@ -87,7 +90,9 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Correct what is recorded. Open plans follow."""
     patient = patient_or_404(request, pk, "patient.change")
     form = PatientDetails(request.POST or None, initial=_recorded(patient))
-    if is_sent(request, form) and (answer := attempted(form, lambda: _update(request, patient, form))):
+    if is_sent(request, form) and (
+        answer := attempted(form, lambda: _update(request, patient, form))
+    ):
         return answer
     return page(
         request, "admin/form.html", _("Correct the record of %(name)s") % {"name": patient.name},
@@ -96,7 +101,11 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _recorded(patient: Patient) -> dict[str, Any]:
-    values = {name: getattr(patient, name) for name in PatientDetails.base_fields if hasattr(patient, name)}
+    values = {
+        name: getattr(patient, name)
+        for name in PatientDetails.base_fields
+        if hasattr(patient, name)
+    }
     return values | {"email": patient.user.email if patient.user else ""}
 
 
@@ -145,9 +154,13 @@ def _invite(request: HttpRequest, patient: Patient, user: User) -> HttpResponse:
         with transaction.atomic():
             is_first = form.act_once()
             if is_first:
-                portal_actions.invite(user=user, clinic=patient.clinic, by=staff_of(request), now=clock.now())
+                portal_actions.invite(
+                    user=user, clinic=patient.clinic, by=staff_of(request), now=clock.now()
+                )
         return done(request, patient, _("The invitation is on its way."), is_first=is_first)
-    intro = _("A mail with a link to choose a password goes to %(email)s. Earlier links stop working.")
+    intro = _(
+        "A mail with a link to choose a password goes to %(email)s. Earlier links stop working."
+    )
     return page(
         request, "admin/form.html", _("Invite %(name)s") % {"name": user}, form=form,
         intro=intro % {"email": user.email}, button=_("Send the invitation"), back_url=patient_url(patient),
@@ -161,7 +174,9 @@ def carer_add(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = CarerForm(request.POST or None)
     if form.was_sent_before:
         return done(request, patient, "", is_first=False)
-    if is_sent(request, form) and (answer := attempted(form, lambda: _link(request, patient, form))):
+    if is_sent(request, form) and (
+        answer := attempted(form, lambda: _link(request, patient, form))
+    ):
         return answer
     return page(
         request, "admin/form.html", _("Add a parent or carer of %(name)s") % {"name": patient.name},
@@ -191,7 +206,9 @@ def carer_end(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
-            actions.end_carer(link=link, by=staff_of(request), now=clock.now(), reason=form.cleaned_data["reason"])
+            actions.end_carer(
+                link=link, by=staff_of(request), now=clock.now(), reason=form.cleaned_data["reason"]
+            )
             _plan_again(link.patient)
         return done(request, link.patient, _("The access has ended."), part="people")
     return page(
@@ -206,10 +223,14 @@ def deceased(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Record that a patient died. Everything that is planned stops at once."""
     patient = patient_or_404(request, pk, "patient.mark_deceased")
     form = DeceasedForm(request.POST or None, patient=patient)
-    if is_sent(request, form) and (answer := attempted(form, lambda: _deceased(request, patient, form))):
+    if is_sent(request, form) and (
+        answer := attempted(form, lambda: _deceased(request, patient, form))
+    ):
         return answer
     waiting = Reminder.objects.filter(episode__patient=patient).open().count()
-    intro = _("Every reminder about this patient stops at once, to everybody. Still planned: %(n)d.")
+    intro = _(
+        "Every reminder about this patient stops at once, to everybody. Still planned: %(n)d."
+    )
     return page(
         request, "admin/form.html", _("Record that %(name)s has died") % {"name": patient.name}, form=form,
         intro=intro % {"n": waiting}, button=_("Record and stop everything"), danger=True,
@@ -218,7 +239,9 @@ def deceased(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _deceased(request: HttpRequest, patient: Patient, form: DeceasedForm) -> HttpResponse:
-    actions.mark_deceased(patient=patient, on=form.cleaned_data["on"], by=staff_of(request), now=clock.now())
+    actions.mark_deceased(
+        patient=patient, on=form.cleaned_data["on"], by=staff_of(request), now=clock.now()
+    )
     _plan_again(patient)
     return done(request, patient, _("It is recorded. Everything that was planned has stopped."))
 

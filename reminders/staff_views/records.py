@@ -64,7 +64,12 @@ def reminder_or_404(request: HttpRequest, pk: UUID, right: str) -> Reminder:
     """A reminder, with its episode, step, recipient and message."""
     rows = within(Reminder.objects.visible_to(request.user), request.user, right)
     rows = rows.select_related(
-        "episode__patient__clinic", "episode__procedure", "step", "recipient", "message", "appointment"
+        "episode__patient__clinic",
+        "episode__procedure",
+        "step",
+        "recipient",
+        "message",
+        "appointment",
     ).prefetch_related("step__texts")
     reminder: Reminder = get_object_or_404(rows, pk=pk)
     return _noted(request, reminder, reminder.episode.patient, right)
@@ -80,7 +85,9 @@ def message_or_404(request: HttpRequest, pk: UUID, right: str) -> Message:
     return message
 
 
-def _noted(request: HttpRequest, row: Any, patient: Patient, verb: str) -> Any:
+def _noted(request: HttpRequest, row: Any, patient: Patient, right: str) -> Any:
+    """Note that the answer shows the row, whatever the person means to do with it."""
+    verb = f"{right.partition('.')[0]}.view"
     audit.note_read(request, verb, obj=row, clinic=patient.clinic, patient_id=patient.pk)
     return row
 
@@ -110,7 +117,9 @@ def attempted(form: StaffForm, act: Callable[[], HttpResponse]) -> HttpResponse 
         return None
 
 
-def done(request: HttpRequest, patient: Patient, words: str, *, is_first: bool = True, part: str = "") -> HttpResponse:
+def done(
+    request: HttpRequest, patient: Patient, words: str, *, is_first: bool = True, part: str = ""
+) -> HttpResponse:
     """Back to the patient's page with a word about what was done; a second press says so."""
     if is_first:
         messages.success(request, words)

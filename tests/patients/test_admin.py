@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from patients.models import ImagingRequest, RelatedPerson
 from portal import audit
-from portal.models import AuditEvent
+from portal.models import AuditEvent, Invitation
 from reminders.models import Reminder, Suppression
 from tests.factories import (
     make_appointment,
@@ -79,7 +79,16 @@ def test_a_row_leads_to_the_patients_page(clinics, sign_in, name) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["Patricia", "o'neill", "O'Neill Patricia", "H-001", "17/05/1990", "1990-05-17", "pat@example.com"]
+    "words",
+    [
+        "Patricia",
+        "o'neill",
+        "O'Neill Patricia",
+        "H-001",
+        "17/05/1990",
+        "1990-05-17",
+        "pat@example.com",
+    ],
 )
 def test_a_patient_is_found_by_name_number_birthday_and_address(people, sign_in, words) -> None:
     type(people.patient).objects.exclude(pk=people.patient.pk).update(birth_date=date(1970, 1, 1))
@@ -113,8 +122,10 @@ def test_a_visit_whose_outcome_is_missing_is_found(people, sign_in) -> None:
 
 
 def test_reminders_that_did_not_go_are_found(planned, sign_in) -> None:
-    row = Reminder.objects.filter(episode=planned.episode).first()
-    Reminder.objects.filter(pk=row.pk).update(state="missed", reason="too_old", settled_at=planned.now)
+    row = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
+    Reminder.objects.filter(pk=row.pk).update(
+        state="missed", reason="too_old", settled_at=planned.now
+    )
     response = sign_in(planned.nurse).get(_list("reminders_reminder"), {"when": "failed"})
     assert _rows(response) == [row]
     assert "It could not be sent in time." in response.content.decode()
@@ -147,7 +158,14 @@ def test_a_manager_finds_closed_addresses_of_their_own_patients_alone(clinics, s
 
 def test_an_auditor_finds_who_read_a_record_by_the_patients_name(people, sign_in) -> None:
     for patient in (people.patient, people.other_patient, people.far_patient):
-        audit.record("R", "patient.view", by=people.nurse, obj=patient, clinic=patient.clinic, patient_id=patient.pk)
+        audit.record(
+            "R",
+            "patient.view",
+            by=people.nurse,
+            obj=patient,
+            clinic=patient.clinic,
+            patient_id=patient.pk,
+        )
     response = sign_in(people.auditor).get(_list("portal_auditevent"), {"q": "Patricia"})
     found = [row for row in _rows(response) if row.verb == "patient.view"]
     assert [(row.patient_id, row.actor) for row in found] == [(people.patient.pk, people.nurse)]
@@ -165,7 +183,9 @@ def test_the_audit_trail_of_another_clinic_stays_there(people, sign_in) -> None:
 
 
 def test_nobody_writes_to_the_audit_trail_by_the_admin(people, sign_in) -> None:
-    event = audit.record("R", "patient.view", by=people.nurse, obj=people.patient, clinic=people.clinic)
+    event = audit.record(
+        "R", "patient.view", by=people.nurse, obj=people.patient, clinic=people.clinic
+    )
     client = sign_in(people.manager)
     url = reverse("admin:portal_auditevent_change", args=[event.pk])
     assert client.get(url).status_code == 200
@@ -202,14 +222,27 @@ def _one_more(people: Any) -> None:
     Suppression.objects.create(address=message.to_address, reason="refused")
     make_staff(people.clinic, "nurse", email=f"{patient.pk}@staff.example")
     people.clinic.refresh_from_db()
-    patient.user.invitations.create(
-        clinic=people.clinic, invited_by=people.clerk, token_hash=str(patient.pk), expires_at=people.now
+    Invitation.objects.create(
+        user=message.recipient,
+        clinic=people.clinic,
+        invited_by=people.clerk,
+        token_hash=str(patient.pk),
+        expires_at=people.now,
     )
-    audit.record("R", "patient.view", by=people.nurse, obj=patient, clinic=people.clinic, patient_id=patient.pk)
+    audit.record(
+        "R",
+        "patient.view",
+        by=people.nurse,
+        obj=patient,
+        clinic=people.clinic,
+        patient_id=patient.pk,
+    )
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_a_list_costs_the_same_with_one_row_as_with_three(people, sign_in, django_assert_num_queries, name) -> None:
+def test_a_list_costs_the_same_with_one_row_as_with_three(
+    people, sign_in, django_assert_num_queries, name
+) -> None:
     RelatedPerson.objects.all().delete()
     client = sign_in(people.manager)
     client.get(_list(name))

@@ -22,7 +22,10 @@ def _page(client, name: str, *args) -> str:
 
 def test_the_sidebar_shows_what_the_role_may_open_and_nothing_else(people, sign_in) -> None:
     seen = {
-        role: [group["title"] for group in sign_in(user).get(reverse("admin:index")).context["sidebar_navigation"]]
+        role: [
+            group["title"]
+            for group in sign_in(user).get(reverse("admin:index")).context["sidebar_navigation"]
+        ]
         for role, user in people.staff.items()
     }
     assert seen["manager"] == [
@@ -51,13 +54,18 @@ def test_times_are_told_in_the_zone_of_the_clinic(people, sign_in) -> None:
 
 def test_a_manager_stops_sending_with_a_reason_and_starts_it_again(people, sign_in) -> None:
     client = sign_in(people.manager)
-    assert "This field is required." in client.post(
-        reverse(SENDING), {"is_on": "False", "reason": ""}
-    ).content.decode()
+    assert (
+        "This field is required."
+        in client.post(reverse(SENDING), {"is_on": "False", "reason": ""}).content.decode()
+    )
     assert SendingSwitch.current().is_on
     client.post(reverse(SENDING), {"is_on": "False", "reason": "Wrong texts"})
     switch = SendingSwitch.current()
-    assert (switch.is_on, switch.reason, switch.changed_by) == (False, "Wrong texts", people.manager)
+    assert (switch.is_on, switch.reason, switch.changed_by) == (
+        False,
+        "Wrong texts",
+        people.manager,
+    )
     client.post(reverse(SENDING), {"is_on": "True", "reason": ""})
     assert SendingSwitch.current().is_on
     assert list(AuditEvent.objects.filter(verb__startswith="sending.").values_list("verb", flat=True)) == [
@@ -162,7 +170,10 @@ def test_closing_an_account_locks_it_out(people, sign_in) -> None:
 def test_an_account_that_works_elsewhere_too_is_not_one_managers_to_close(people, sign_in) -> None:
     people.clerk.roles.create(clinic=people.other_clinic, role="nurse")
     url = reverse("admin:user_close", args=[people.clerk.pk])
-    assert sign_in(people.manager).post(url, {"reason": "Left", "is_active": "False"}).status_code == 404
+    assert (
+        sign_in(people.manager).post(url, {"reason": "Left", "is_active": "False"}).status_code
+        == 404
+    )
 
 
 def test_nobody_closes_their_own_account_nor_the_operators(people, sign_in) -> None:
@@ -203,7 +214,8 @@ def test_a_manager_changes_how_the_clinic_is_reached(people, sign_in) -> None:
         {"phone_in_hours": "020 7946 0001"}, {"phone_in_hours": "020 7946 0999"},
     )  # fmt: skip
     upside_down = client.post(
-        reverse("admin:portal_clinic_change", args=[people.clinic.pk]), values | {"sending_until": "07:00"}
+        reverse("admin:portal_clinic_change", args=[people.clinic.pk]),
+        values | {"sending_until": "07:00"},
     )
     assert upside_down.status_code == 200
 
@@ -247,4 +259,6 @@ def test_staff_of_two_clinics_hold_their_roles_apart(people, sign_in) -> None:
     both.roles.create(clinic=people.other_clinic, role=Role.CLERK)
     client = sign_in(both)
     assert client.get(reverse("admin:patient_edit", args=[people.patient.pk])).status_code == 404
-    assert client.get(reverse("admin:patient_edit", args=[people.far_patient.pk])).status_code == 200
+    assert (
+        client.get(reverse("admin:patient_edit", args=[people.far_patient.pk])).status_code == 200
+    )

@@ -42,7 +42,9 @@ def _rows(people: Any, episode: Any, carer_link: Any, staff: User) -> dict[str, 
 @pytest.fixture
 def own_rows(people) -> dict[str, Any]:
     link = people.patient.related_people.get(user=people.carer)
-    return _rows(people, people.episode, link, make_staff(people.clinic, Role.NURSE, email="n2@example.com"))
+    return _rows(
+        people, people.episode, link, make_staff(people.clinic, Role.NURSE, email="n2@example.com")
+    )
 
 
 @pytest.fixture
@@ -63,13 +65,19 @@ def _url(page: str, rows: dict[str, Any]) -> str:
     try:
         return reverse(f"admin:{page}")
     except NoReverseMatch:
-        row = rows["patient"] if page in {"episode_book", "carer_add"} else rows[page.split("_")[0]]
+        row = (
+            rows["patient"]
+            if page in {"episode_book", "carer_add"}
+            else rows[page.split("_", maxsplit=1)[0]]
+        )
         row = rows["episode"] if page == "appointment_book" else row
         return reverse(f"admin:{page}", args=[row.pk])
 
 
 @pytest.mark.parametrize("role", Role.values)
-def test_each_page_opens_for_the_roles_of_the_table_and_no_other(people, own_rows, sign_in, role) -> None:
+def test_each_page_opens_for_the_roles_of_the_table_and_no_other(
+    people, own_rows, sign_in, role
+) -> None:
     client = sign_in(people.staff[role])
     answers = {page: client.get(_url(page, own_rows)).status_code for page in PAGES}
     expected = {page: 200 if role in RIGHTS[right] else 403 for page, right in PAGES.items()}
@@ -80,7 +88,9 @@ def test_each_page_opens_for_the_roles_of_the_table_and_no_other(people, own_row
 def test_no_page_writes_for_a_role_without_the_right(people, own_rows, sign_in, role) -> None:
     client = sign_in(people.staff[role])
     denied = [page for page, right in PAGES.items() if role not in RIGHTS[right]]
-    answers = {page: client.post(_url(page, own_rows), {"reason": "x"}).status_code for page in denied}
+    answers = {
+        page: client.post(_url(page, own_rows), {"reason": "x"}).status_code for page in denied
+    }
     assert answers == dict.fromkeys(denied, 403)
 
 
@@ -102,7 +112,9 @@ def _url_or_empty(page: str) -> str:
         return ""
 
 
-def test_a_missing_record_answers_with_the_same_body_as_a_foreign_one(people, far_rows, sign_in) -> None:
+def test_a_missing_record_answers_with_the_same_body_as_a_foreign_one(
+    people, far_rows, sign_in
+) -> None:
     client = sign_in(people.manager)
     foreign = client.get(_url("patient_page", far_rows))
     missing = client.get(_url_or_empty("patient_page"))
@@ -114,10 +126,10 @@ def test_a_missing_record_answers_with_the_same_body_as_a_foreign_one(people, fa
 def test_each_list_opens_for_the_roles_of_the_table_and_no_other(people, sign_in, role) -> None:
     client = sign_in(people.staff[role])
     nouns = {model._meta.label_lower: str(model._meta.model_name) for model in admin.site._registry}
-    answers = {
-        label: client.get(_model_url(label, "changelist")).status_code for label in nouns
+    answers = {label: client.get(_model_url(label, "changelist")).status_code for label in nouns}
+    expected = {
+        label: 200 if role in RIGHTS[f"{noun}.view"] else 403 for label, noun in nouns.items()
     }
-    expected = {label: 200 if role in RIGHTS[f"{noun}.view"] else 403 for label, noun in nouns.items()}
     assert answers == expected
 
 
@@ -200,12 +212,18 @@ def test_a_stranger_is_sent_to_the_one_sign_in_page(people, client) -> None:
     assert response.redirect_chain[-1][0].startswith("/accounts/login/")
 
 
-def test_who_works_here_and_is_a_patient_elsewhere_does_not_see_that_record_in_the_admin(people, sign_in) -> None:
+def test_who_works_here_and_is_a_patient_elsewhere_does_not_see_that_record_in_the_admin(
+    people, sign_in
+) -> None:
     people.far_patient.user = people.clerk
     people.far_patient.save()
     client = sign_in(people.clerk)
-    assert client.get(reverse("admin:patient_page", args=[people.far_patient.pk])).status_code == 404
-    assert "Faraway" not in client.get(reverse("admin:patients_patient_changelist")).content.decode()
+    assert (
+        client.get(reverse("admin:patient_page", args=[people.far_patient.pk])).status_code == 404
+    )
+    assert (
+        "Faraway" not in client.get(reverse("admin:patients_patient_changelist")).content.decode()
+    )
 
 
 def test_a_right_holds_at_the_clinics_of_the_role_alone(people) -> None:
@@ -234,4 +252,6 @@ def test_every_right_is_well_formed_and_every_page_names_one() -> None:
     assert {right for right in PAGES.values() if right not in RIGHTS} == set()
     models = {str(model._meta.model_name) for model in admin.site._registry}
     assert {noun for noun in models if f"{noun}.view" not in RIGHTS} == set()
-    assert {noun for noun in CLINIC_PATHS if not any(right.startswith(f"{noun}.") for right in RIGHTS)} == set()
+    assert {
+        noun for noun in CLINIC_PATHS if not any(right.startswith(f"{noun}.") for right in RIGHTS)
+    } == set()

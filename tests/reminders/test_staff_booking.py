@@ -27,7 +27,11 @@ def _written() -> Counter[str]:
 def newcomer(people) -> Any:
     """A patient without any operation, who smokes."""
     return make_patient(
-        people.clinic, email="new@example.com", given_name="Nina", family_name="New", uses_nicotine=True
+        people.clinic,
+        email="new@example.com",
+        given_name="Nina",
+        family_name="New",
+        uses_nicotine=True,
     )
 
 
@@ -44,7 +48,9 @@ def _book_url(patient: Any) -> str:
     return reverse("admin:episode_book", args=[patient.pk])
 
 
-def test_the_preview_shows_the_whole_plan_and_writes_nothing(people, newcomer, booking, sign_in) -> None:
+def test_the_preview_shows_the_whole_plan_and_writes_nothing(
+    people, newcomer, booking, sign_in
+) -> None:
     client, before = sign_in(people.clerk), _written()
     response = client.post(_book_url(newcomer), booking)
     page = response.content.decode()
@@ -58,7 +64,9 @@ def test_the_preview_shows_the_whole_plan_and_writes_nothing(people, newcomer, b
     assert _written() == before
 
 
-def test_the_preview_leaves_out_what_is_not_for_this_patient(people, newcomer, booking, sign_in) -> None:
+def test_the_preview_leaves_out_what_is_not_for_this_patient(
+    people, newcomer, booking, sign_in
+) -> None:
     newcomer.uses_nicotine = False
     newcomer.save()
     page = sign_in(people.clerk).post(_book_url(newcomer), booking).content.decode()
@@ -74,14 +82,25 @@ def test_what_is_already_late_is_shown_with_its_reason(people, newcomer, booking
 
 
 def test_confirming_books_and_plans(people, newcomer, booking, sign_in) -> None:
-    response = sign_in(people.clerk).post(_book_url(newcomer), booking | {"confirm": "1"}, follow=True)
+    response = sign_in(people.clerk).post(
+        _book_url(newcomer), booking | {"confirm": "1"}, follow=True
+    )
     episode = Episode.objects.get(patient=newcomer)
     rows = Reminder.objects.filter(episode=episode)
-    assert (episode.surgery_on, episode.side, episode.surgeon) == (people.surgery_on, "left", people.surgeon)
+    assert (episode.surgery_on, episode.side, episode.surgeon) == (
+        people.surgery_on,
+        "left",
+        people.surgeon,
+    )
     assert rows.filter(step_key="stop-smoking").count() == 6
     assert {row.recipient for row in rows} == {newcomer.user}
     assert f"Booked, with {rows.count()} reminders." in response.content.decode()
-    assert AuditEvent.objects.filter(verb="episode.open", actor=people.clerk, object_id=episode.pk).count() == 1
+    assert (
+        AuditEvent.objects.filter(
+            verb="episode.open", actor=people.clerk, object_id=episode.pk
+        ).count()
+        == 1
+    )
 
 
 def test_pressing_twice_books_once(people, newcomer, booking, sign_in) -> None:
@@ -105,10 +124,16 @@ def test_pressing_twice_books_once(people, newcomer, booking, sign_in) -> None:
         ("side", "middle", "Select a valid choice."),
     ],
 )
-def test_what_cannot_be_right_is_refused_in_words(people, newcomer, booking, sign_in, field, value, words) -> None:
+def test_what_cannot_be_right_is_refused_in_words(
+    people, newcomer, booking, sign_in, field, value, words
+) -> None:
     before = _written()
     for step in ({}, {"confirm": "1"}):
-        page = sign_in(people.clerk).post(_book_url(newcomer), booking | {field: value} | step).content.decode()
+        page = (
+            sign_in(people.clerk)
+            .post(_book_url(newcomer), booking | {field: value} | step)
+            .content.decode()
+        )
         assert words in page
         assert "<title> Error:" in " ".join(page.split())
     assert _written() == before
@@ -131,9 +156,17 @@ def test_the_same_operation_is_not_booked_twice(people, booking, sign_in) -> Non
 
 
 @pytest.mark.parametrize("version", ["draft", "far"])
-def test_only_an_approved_pathway_of_the_clinic_can_be_chosen(people, newcomer, booking, sign_in, version) -> None:
-    other = {"draft": make_version(people.clinic, is_approved=False), "far": people.far_version}[version]
-    page = sign_in(people.clerk).post(_book_url(newcomer), booking | {"version": str(other.pk)}).content.decode()
+def test_only_an_approved_pathway_of_the_clinic_can_be_chosen(
+    people, newcomer, booking, sign_in, version
+) -> None:
+    other = {"draft": make_version(people.clinic, is_approved=False), "far": people.far_version}[
+        version
+    ]
+    page = (
+        sign_in(people.clerk)
+        .post(_book_url(newcomer), booking | {"version": str(other.pk)})
+        .content.decode()
+    )
     assert "Select a valid choice." in page
 
 
@@ -194,7 +227,9 @@ def test_confirming_twice_moves_and_tells_once(planned, move, sign_in) -> None:
     assert "This was done already" in response.content.decode()
 
 
-def test_a_plan_that_changed_meanwhile_is_shown_anew_and_not_written(planned, move, sign_in) -> None:
+def test_a_plan_that_changed_meanwhile_is_shown_anew_and_not_written(
+    planned, move, sign_in
+) -> None:
     client = sign_in(planned.clerk)
     shown = client.post(_move_url(planned.episode), move).context["digest"]
     bag = Reminder.objects.filter(episode=planned.episode, step_key="pack-bag")
@@ -219,7 +254,9 @@ def test_a_step_that_asks_is_sent_again_only_where_staff_say_so(planned, sign_in
     assert 'value="come-in"' in shown.content.decode()
     again = second | {"digest": shown.context["digest"], "resend": ["come-in"]}
     client.post(url, again)
-    rows = Reminder.objects.filter(episode=planned.episode, step_key="come-in").order_by("correction")
+    rows = Reminder.objects.filter(episode=planned.episode, step_key="come-in").order_by(
+        "correction"
+    )
     assert [(row.correction, row.state) for row in rows] == [(0, "sent"), (1, "planned")]
 
 
@@ -235,7 +272,9 @@ def test_a_step_that_asks_is_sent_again_only_where_staff_say_so(planned, sign_in
     ],
 )
 def test_a_date_that_cannot_be_right_is_refused(planned, sign_in, anchor, on, words) -> None:
-    page = {"surgery": "episode_move", "milestone:full_weight": "episode_milestone"}.get(anchor, "episode_date")
+    page = {"surgery": "episode_move", "milestone:full_weight": "episode_milestone"}.get(
+        anchor, "episode_date"
+    )
     url = reverse(f"admin:{page}", args=[planned.episode.pk])
     response = sign_in(planned.manager).post(url, {"anchor": anchor, "on": on, "reason": ""})
     assert words in response.content.decode()
@@ -243,7 +282,9 @@ def test_a_date_that_cannot_be_right_is_refused(planned, sign_in, anchor, on, wo
 
 def test_the_page_for_dates_does_not_move_surgery(planned, sign_in) -> None:
     url = reverse("admin:episode_date", args=[planned.episode.pk])
-    response = sign_in(planned.nurse).post(url, {"anchor": "surgery", "on": "2026-05-11", "digest": "x"})
+    response = sign_in(planned.nurse).post(
+        url, {"anchor": "surgery", "on": "2026-05-11", "digest": "x"}
+    )
     assert "Select a valid choice" in response.content.decode()
 
 
@@ -281,7 +322,9 @@ def test_finishing_stops_what_is_left(planned, sign_in) -> None:
 def test_a_closed_episode_takes_no_more_dates(planned, move, sign_in) -> None:
     Episode.objects.filter(pk=planned.episode.pk).update(status=Episode.Status.FINISHED)
     client = sign_in(planned.clerk)
-    assert "There is nothing to enter here" in client.get(_move_url(planned.episode)).content.decode()
+    assert (
+        "There is nothing to enter here" in client.get(_move_url(planned.episode)).content.decode()
+    )
     shown = client.post(_move_url(planned.episode), move)
     client.post(_move_url(planned.episode), move | {"digest": shown.context.get("digest", "")})
     assert Episode.objects.get(pk=planned.episode.pk).surgery_on == planned.surgery_on
@@ -291,7 +334,13 @@ def test_previews_of_many_kinds_leave_answers_and_plans_alone(planned, sign_in) 
     reconcile(planned.episode, now=planned.now)
     before = list(Reminder.objects.order_by("pk").values())
     client = sign_in(planned.manager)
-    for page in ("episode_move", "episode_date", "episode_milestone", "episode_cancel", "episode_finish"):
+    for page in (
+        "episode_move",
+        "episode_date",
+        "episode_milestone",
+        "episode_cancel",
+        "episode_finish",
+    ):
         client.get(reverse(f"admin:{page}", args=[planned.episode.pk]))
     assert list(Reminder.objects.order_by("pk").values()) == before
     assert StepResponse.objects.count() == 0

@@ -33,7 +33,11 @@ def _url(page: str, row: Any) -> str:
 def test_a_clerk_adds_a_patient_with_a_login_and_an_invitation(people, adding, sign_in) -> None:
     sign_in(people.clerk).post(reverse("admin:patient_add"), adding | {"invite": "on"})
     patient = Patient.objects.get(record_number="H-900")
-    assert (patient.name, patient.clinic, patient.uses_nicotine) == ("Ada Added", people.clinic, True)
+    assert (patient.name, patient.clinic, patient.uses_nicotine) == (
+        "Ada Added",
+        people.clinic,
+        True,
+    )
     assert patient.user is not None
     assert (patient.user.email, patient.user.has_usable_password()) == ("ada@example.com", False)
     assert Invitation.objects.get(user=patient.user).invited_by == people.clerk
@@ -81,7 +85,11 @@ def test_after_a_child_is_added_comes_the_page_for_its_carers(people, adding, si
 
 def test_correcting_the_record_plans_anew_and_is_audited(planned, sign_in) -> None:
     client = sign_in(planned.nurse)
-    values = ADDING | {"record_number": "H-001", "email": "pat@example.com", "birth_date": "1990-05-17"}
+    values = ADDING | {
+        "record_number": "H-001",
+        "email": "pat@example.com",
+        "birth_date": "1990-05-17",
+    }
     del values["uses_nicotine"]
     response = client.post(_url("patient_edit", planned.patient), values)
     assert response.status_code == 302
@@ -129,7 +137,9 @@ def test_ending_a_carers_access_takes_their_reminders_out(planned, sign_in) -> N
     assert Reminder.objects.filter(recipient=planned.mother).open().exists()
 
 
-def test_an_invitation_goes_out_once_for_two_presses(people, sign_in, django_capture_on_commit_callbacks) -> None:
+def test_an_invitation_goes_out_once_for_two_presses(
+    people, sign_in, django_capture_on_commit_callbacks
+) -> None:
     client = sign_in(people.clerk)
     for _press in range(2):
         client.post(_url("patient_invite", people.patient), {"ticket": "e" * 32})
@@ -166,12 +176,24 @@ def test_the_page_holds_everything_about_one_patient_and_is_noted(planned, sign_
     make_appointment(planned.episode, location=planned.location)
     page = sign_in(planned.manager).get(_url("patient_page", planned.patient)).content.decode()
     for words in (
-        "17 May 1990", "H-001", "in 56 days", "smokes or uses nicotine", "Carl Carer", "Pack bag",
-        "Pack your bag now", "X-ray department", "to be booked", "Surgeon of Harbour Hip Clinic",
+        "17 May 1990",
+        "H-001",
+        "in 56 days",
+        "smokes or uses nicotine",
+        "Carl Carer",
+        "Pack bag",
+        "Pack your bag now",
+        "X-ray department",
+        "to be booked",
+        "Surgeon of Harbour Hip Clinic",
     ):
         assert words in page, words
     read = AuditEvent.objects.get(action="R", verb="patient.view")
-    assert (read.actor, read.patient_id, read.clinic) == (planned.manager, planned.patient.pk, planned.clinic)
+    assert (read.actor, read.patient_id, read.clinic) == (
+        planned.manager,
+        planned.patient.pk,
+        planned.clinic,
+    )
 
 
 def test_the_page_offers_only_what_the_role_may_do(planned, sign_in) -> None:
@@ -179,7 +201,9 @@ def test_the_page_offers_only_what_the_role_may_do(planned, sign_in) -> None:
              "appointment_book": planned.episode, "episode_milestone": planned.episode}  # fmt: skip
     offered = {}
     for role in ("clerk", "physiotherapist", "auditor"):
-        page = sign_in(planned.staff[role]).get(_url("patient_page", planned.patient)).content.decode()
+        page = (
+            sign_in(planned.staff[role]).get(_url("patient_page", planned.patient)).content.decode()
+        )
         offered[role] = {deed for deed, row in deeds.items() if _url(deed, row) in page}
     assert offered == {
         "clerk": {"episode_move", "patient_edit", "appointment_book"},
@@ -189,7 +213,7 @@ def test_the_page_offers_only_what_the_role_may_do(planned, sign_in) -> None:
 
 
 def test_an_auditor_sees_who_looked_but_no_message(planned, sign_in) -> None:
-    row = Reminder.objects.filter(episode=planned.episode).first()
+    row = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
     make_message(planned.patient.user, planned.clinic, [row], subject="A private matter")
     page = sign_in(planned.auditor).get(_url("patient_page", planned.patient)).content.decode()
     assert "Who looked" in page
@@ -216,7 +240,14 @@ PATIENT_PAGE_QUERIES = 23
 
 # --- Visits and X-rays -----------------------------------------------------------------------
 
-VISIT = {"kind": "clinic", "on": "2026-03-20", "at": "10:30", "minutes": "30", "location": "", "note": "Your list"}
+VISIT = {
+    "kind": "clinic",
+    "on": "2026-03-20",
+    "at": "10:30",
+    "minutes": "30",
+    "location": "",
+    "note": "Your list",
+}
 
 
 def test_a_visit_is_booked_once(planned, sign_in) -> None:
@@ -224,12 +255,20 @@ def test_a_visit_is_booked_once(planned, sign_in) -> None:
     for _press in range(2):
         client.post(_url("appointment_book", planned.episode), VISIT | {"ticket": "a" * 32})
     visit = Appointment.objects.get(episode=planned.episode)
-    assert (visit.kind, visit.local_date, visit.local_time) == ("clinic", date(2026, 3, 20), time(10, 30))
+    assert (visit.kind, visit.local_date, visit.local_time) == (
+        "clinic",
+        date(2026, 3, 20),
+        time(10, 30),
+    )
 
 
-@pytest.mark.parametrize(("on", "words"), [("2026-03-01", "past already"), ("2036-03-01", "three years ahead")])
+@pytest.mark.parametrize(
+    ("on", "words"), [("2026-03-01", "past already"), ("2036-03-01", "three years ahead")]
+)
 def test_a_visit_on_an_impossible_day_is_refused(planned, sign_in, on, words) -> None:
-    response = sign_in(planned.clerk).post(_url("appointment_book", planned.episode), VISIT | {"on": on})
+    response = sign_in(planned.clerk).post(
+        _url("appointment_book", planned.episode), VISIT | {"on": on}
+    )
     assert words in response.content.decode()
     assert not Appointment.objects.exists()
 
@@ -237,7 +276,9 @@ def test_a_visit_on_an_impossible_day_is_refused(planned, sign_in, on, words) ->
 def test_a_place_of_another_clinic_cannot_be_chosen(planned, sign_in) -> None:
     far = make_location(planned.other_clinic)
     client = sign_in(planned.clerk)
-    response = client.post(_url("appointment_book", planned.episode), VISIT | {"location": str(far.pk)})
+    response = client.post(
+        _url("appointment_book", planned.episode), VISIT | {"location": str(far.pk)}
+    )
     assert "Select a valid choice" in response.content.decode()
     assert "1 Quay Street" not in response.content.decode()
 
@@ -249,7 +290,13 @@ def test_an_xray_leaves_the_worklist_when_booked_and_comes_back_when_missed(
     wanted = ImagingRequest.objects.get(episode=planned.episode)
     client, worklist = sign_in(planned.radiographer), reverse("admin:xrays")
     assert _url("xray_book", wanted) in client.get(worklist).content.decode()
-    slot = {"on": "2026-06-12", "at": "09:00", "minutes": "15", "location": str(planned.location.pk), "note": ""}
+    slot = {
+        "on": "2026-06-12",
+        "at": "09:00",
+        "minutes": "15",
+        "location": str(planned.location.pk),
+        "note": "",
+    }
     for ticket in ("a" * 32, "b" * 32):
         client.post(_url("xray_book", wanted), slot | {"ticket": ticket})
     visit = Appointment.objects.get(episode=planned.episode)
@@ -281,9 +328,15 @@ def test_a_visit_is_moved_cancelled_and_attended_once_each(planned, sign_in) -> 
     client = sign_in(planned.clerk)
     visit = make_appointment(planned.episode)
     for _press in range(2):
-        client.post(_url("appointment_move", visit), {"on": "2026-06-11", "at": "08:15", "ticket": "m" * 32})
+        client.post(
+            _url("appointment_move", visit), {"on": "2026-06-11", "at": "08:15", "ticket": "m" * 32}
+        )
     visit.refresh_from_db()
-    assert (visit.local_date, visit.local_time, visit.sequence) == (date(2026, 6, 11), time(8, 15), 1)
+    assert (visit.local_date, visit.local_time, visit.sequence) == (
+        date(2026, 6, 11),
+        time(8, 15),
+        1,
+    )
     for _press in range(2):
         client.post(_url("appointment_attended", visit), {"ticket": "n"})
     assert Appointment.objects.get(pk=visit.pk).status == Appointment.Status.FULFILLED
@@ -292,7 +345,9 @@ def test_a_visit_is_moved_cancelled_and_attended_once_each(planned, sign_in) -> 
     assert AuditEvent.objects.filter(verb="appointment.attended").count() == 1
 
 
-def test_a_child_that_was_not_brought_is_called_that_and_nobody_is_written_to(planned, sign_in) -> None:
+def test_a_child_that_was_not_brought_is_called_that_and_nobody_is_written_to(
+    planned, sign_in
+) -> None:
     visit = make_appointment(planned.child_episode, on=date(2026, 3, 1))
     client = sign_in(planned.nurse)
     assert "Was not brought" in client.get(_url("appointment_missed", visit)).content.decode()
@@ -317,7 +372,10 @@ def test_send_now_makes_a_reminder_due_and_says_when_it_is_too_late(planned, sig
 def test_stopping_asks_why_and_keeps_it(planned, sign_in) -> None:
     row = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
     client = sign_in(planned.nurse)
-    assert "This field is required." in client.post(_url("reminder_stop", row), {"reason": ""}).content.decode()
+    assert (
+        "This field is required."
+        in client.post(_url("reminder_stop", row), {"reason": ""}).content.decode()
+    )
     client.post(_url("reminder_stop", row), {"reason": "Bag is packed", "ticket": "s" * 32})
     row.refresh_from_db()
     assert (row.state, row.reason) == ("cancelled", "stopped_by_staff")
@@ -333,7 +391,13 @@ def test_a_message_is_shown_as_it_was_sent_with_the_reason_why(planned, sign_in)
     Decision.objects.create(reminder=row, decided_at=planned.now, outcome="send", gate="all_gates")
     client = sign_in(planned.nurse)
     page = client.get(_url("message_page", message)).content.decode()
-    for words in ("Plain words &amp; all", "250 accepted", "List-Unsubscribe", message.to_address, "Sent."):
+    for words in (
+        "Plain words &amp; all",
+        "250 accepted",
+        "List-Unsubscribe",
+        message.to_address,
+        "Sent.",
+    ):
         assert words in page, words
     assert "Rich words" not in page
     assert 'sandbox=""' in page
@@ -343,7 +407,9 @@ def test_a_message_is_shown_as_it_was_sent_with_the_reason_why(planned, sign_in)
 
 def test_the_html_of_a_message_comes_alone_and_can_do_nothing(planned, sign_in) -> None:
     row = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
-    message = make_message(planned.patient.user, planned.clinic, [row], html="<p>Rich</p><script>x()</script>")
+    message = make_message(
+        planned.patient.user, planned.clinic, [row], html="<p>Rich</p><script>x()</script>"
+    )
     response = sign_in(planned.nurse).get(_url("message_html", message))
     policy = response["Content-Security-Policy"]
     assert "Rich" in response.content.decode()
@@ -380,7 +446,9 @@ def test_today_shows_each_role_its_own_work(planned, sign_in) -> None:
     assert titles["auditor"] == []
 
 
-def test_today_costs_the_same_with_one_entry_as_with_many(planned, sign_in, django_assert_num_queries) -> None:
+def test_today_costs_the_same_with_one_entry_as_with_many(
+    planned, sign_in, django_assert_num_queries
+) -> None:
     client = sign_in(planned.manager)
     requests = ImagingRequest.objects.filter(episode__patient__clinic=planned.clinic)
     client.get(reverse("admin:index"))
