@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from reminders.staff_views import appointments, episodes, messages, patients
-
-__all__ = ["add_pages"]
+from reminders.staff_views.appointments import PAGES as APPOINTMENT_PAGES
+from reminders.staff_views.episodes import PAGES as EPISODE_PAGES
+from reminders.staff_views.messages import PAGES as MESSAGE_PAGES
+from reminders.staff_views.patients import PAGES as PATIENT_PAGES
 
 
 def add_pages(site: Any) -> None:
     """Serve every page of this package in the admin."""
-    for module in (patients, episodes, appointments, messages):
-        for route, view, name in module.PAGES:
-            site.add_page(route, view, name)
+    for route, view, name in PATIENT_PAGES + EPISODE_PAGES + APPOINTMENT_PAGES + MESSAGE_PAGES:
+        site.add_page(route, view, name)
