@@ -26,11 +26,7 @@ class Stage:
     language: str
     questions: list[Asked]
     unit: str
-
-    @property
-    def is_translated(self) -> bool:
-        """Whether all of it is in one language."""
-        return all(asked.language == self.language for asked in self.questions)
+    is_translated: bool
 
 
 def stages_of(care: Care) -> list[Stage]:
@@ -83,12 +79,16 @@ def _stage(care: Care, episode: Episode, questionnaire: Questionnaire) -> Stage:
     reader = care.reader.language
     values = clinic_values(episode.patient.clinic)
     language, words = in_language(questionnaire.words, reader)
+    questions = questions_of(questionnaire, reader, values)
+    spoken = {language[:2], *(asked.language[:2] for asked in questions)}
     return Stage(
         episode=episode,
         questionnaire=questionnaire,
         title=words["title"],
         intro=words["intro"],
         language=language,
-        questions=questions_of(questionnaire, reader, values),
+        questions=questions,
         unit="fahrenheit" if reader == Language.AMERICAN_ENGLISH else "celsius",
+        # British and American English are each other's readers.
+        is_translated=spoken == {reader[:2]},
     )
