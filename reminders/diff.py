@@ -39,7 +39,7 @@ class Existing:
     """What the comparison needs of a stored row."""
 
     id: UUID
-    step_id: UUID
+    step_id: UUID | None
     key: Key
     correction: int
     intent: Intent

@@ -100,6 +100,7 @@ def _sent(zones: dict[UUID, ZoneInfo], now: datetime) -> Counter[tuple[UUID, dat
     return Counter(
         (person, sent_at.astimezone(zones[person]).date())
         for person, sent_at in rows.values_list("recipient_id", "sent_at")
+        if sent_at is not None
     )
 
 

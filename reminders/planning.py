@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from uuid import UUID
 
 from celery.exceptions import SoftTimeLimitExceeded
 
@@ -21,7 +22,8 @@ def plan_requested(*, now: datetime, most: int = 2_000) -> int:
     Each episode is its own transaction, and has one turn in a run: one that cannot be planned is
     logged, keeps its request for the next run, and holds up no other. Returns how many were planned.
     """
-    planned, seen = 0, set()
+    planned = 0
+    seen: set[UUID] = set()
     while len(seen) < most:
         waiting = PlanRequest.objects.exclude(episode__in=seen).order_by("id")
         ids = list(dict.fromkeys(waiting.values_list("episode_id", flat=True)[:BATCH]))

@@ -26,7 +26,7 @@ class ReminderQuerySet(models.QuerySet):
         """
         return self.filter(
             Q(episode__patient__clinic__in=Clinic.objects.visible_to(user))
-            | Q(id__in=self.model.objects.own(user).values("id"))
+            | Q(id__in=type(self)(self.model).own(user).values("id"))
         )
 
     def own(self, user: User | AnonymousUser) -> Self:
@@ -77,7 +77,7 @@ class MessageQuerySet(models.QuerySet):
             return self.none()
         return self.filter(
             Q(clinic__in=Clinic.objects.visible_to(user))
-            | Q(id__in=self.model.objects.own(user).values("id"))
+            | Q(id__in=type(self)(self.model).own(user).values("id"))
         )
 
     def own(self, user: User | AnonymousUser) -> Self:

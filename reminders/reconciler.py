@@ -141,7 +141,8 @@ def _refresh(items: Iterable[Item]) -> None:
 
 def _withdraw_messages(items: Iterable[Item]) -> None:
     """A mail that waits to be tried again is withdrawn once the last of its reminders has left it."""
-    ids = {item.existing.message_id for item in items if item.existing} - {None}
+    stored = [item.existing.message_id for item in items if item.existing]
+    ids = [message_id for message_id in stored if message_id is not None]
     if ids:
         Message.objects.filter(id__in=ids).abandoned().update(state=Message.State.WITHDRAWN)
 

@@ -97,8 +97,8 @@ def set_email(*, patient: Patient, email: str, by: User | None, now: datetime) -
     An address that is somebody else's account is refused: nobody may come to another's mail that way.
     """
     email = email.strip().lower()
-    other = User.objects.filter(email__iexact=email).exclude(pk=patient.user_id).first()
-    if other is not None and patient.user_id is not None:
+    holder = User.objects.filter(email__iexact=email).first()
+    if holder is not None and patient.user is not None and holder != patient.user:
         raise ValidationError({"email": _("This address already belongs to another account.")})
     before = patient.user.email if patient.user else ""
     if before == email:
