@@ -8,7 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: run test check install install-dev lock format clean screenshots
+.PHONY: run test faults check install install-dev lock format clean screenshots
 
 run: install
 	@[ -f .env ] || export STEPWISE_DEMO="$${STEPWISE_DEMO:-true}"; exec $(PY) manage.py run
@@ -41,6 +41,11 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 # ARGS goes to pytest; NO_SKIPS=1 fails when something could not run.
 test: check
 	@$(PY) tests/both_databases.py $(if $(NO_SKIPS),--no-skips) $(ARGS)
+
+# The fault tests at full size: hours. FAULTS_MAILS=1000 FAULTS_KILLS=40 make faults is shorter.
+# TEST_DATABASE=postgresql runs them there.
+faults: install-dev
+	@FAULTS=full $(PY) -m pytest tests/faults -m fault -p no:randomly -q $(ARGS)
 
 # Set as a real deployment would be, and on nothing that exists.
 CHECK_ENV = env -u DATABASE_URL -u REDIS_URL -u EMAIL_BACKEND STEPWISE_ENV_FILE=/dev/null STEPWISE_DEMO=false \

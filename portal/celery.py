@@ -7,11 +7,14 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging
 
+from portal.unstick import Unstick
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("stepwise")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["consumer"].add(Unstick)
 
 
 @setup_logging.connect

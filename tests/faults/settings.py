@@ -1,0 +1,11 @@
+"""The settings of the processes under fault: ticks every second, short leases, short patience."""
+
+from portal.settings import tick
+from tests.settings import *  # noqa: F403
+
+CELERY_BEAT_SCHEDULE = {
+    name: tick(f"reminders.tasks.{name}", 1) for name in ("plan", "dispatch", "recover")
+}
+BEAT_LOCK_SECONDS = 2
+LEASE_SECONDS = 10
+EMAIL_TIMEOUT = 2

@@ -1,0 +1,263 @@
+"""Nothing lost and nothing repeated: workers killed, brokers wiped, mail servers at their worst.
+
+Each test ends with every reminder sent, one Message-ID for each, and no second copy that a mailbox
+would show. A kill may leave copies of the mails that were on the wire; they carry the same Message-ID.
+"""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+from django.conf import settings as django_settings
+
+from reminders import balance
+from reminders.models import Decision, Message, Reminder
+from tests.faults.scene import IN_FLIGHT, Remains, drain, fill
+from tests.processes import wait_until
+
+pytestmark = pytest.mark.fault
+
+
+def sent() -> int:
+    return Reminder.objects.filter(state="sent").count()
+
+
+def assert_all_there(remains: Remains, number: int) -> None:
+    assert (remains.lost, remains.messages, remains.message_ids, remains.duplicates) == (
+        0,
+        number,
+        number,
+        0,
+    )
+    assert remains.extra_copies <= remains.kills * IN_FLIGHT
+    now = Reminder.objects.latest("settled_at").settled_at
+    assert now is not None
+    assert balance.check(now=now) == []
+
+
+def test_workers_killed_while_they_send(crowd, server, broker, size, note):
+    fill(size.mails)
+    server.delay = 0.02
+    chance = random.Random(11)
+    workers = [crowd.worker(processes=2) for _ in range(2)]
+    crowd.beat()
+    wait_until(sent, 120, "the first mail")
+    deadline = time.monotonic() + size.seconds
+    while crowd.kills < size.kills and sent() < size.mails and time.monotonic() < deadline:
+        number = chance.randrange(2)
+        if chance.random() < 0.15:
+            crowd.kill(workers[number])
+            workers[number] = crowd.worker(processes=2)
+        else:
+            crowd.kill_child(workers[number])
+        time.sleep(chance.uniform(0.1, 0.6))
+
+    drain(size.seconds)
+
+    remains = Remains.of(server, crowd.kills)
+    note(remains)
+    assert crowd.kills > 0
+    assert_all_there(remains, size.mails)
+
+
+def test_sweepers_killed_between_the_servers_answer_and_the_record(crowd, server, size, note):
+    """The server's 250 comes late, so that nearly every kill falls into the window that SMTP leaves open."""
+    fill(size.mails)
+    server.delay = 0.05
+    for _ in range(size.kills):
+        before = len(server.delivered)
+        sweeper = crowd.sweeper()
+        wait_until(
+            lambda seen=before: len(server.delivered) > seen + 2 or sent() == size.mails,
+            60,
+            "a mail",
+        )
+        crowd.kill(sweeper)
+    server.delay = 0
+    crowd.sweeper()
+
+    drain(size.seconds)
+
+    remains = Remains.of(server, crowd.kills)
+    note(remains)
+    assert_all_there(remains, size.mails)
+
+
+def test_a_broker_that_forgets_everything(crowd, server, broker, size, note):
+    fill(size.mails)
+    server.delay = 0.02
+    crowd.worker(processes=2)
+    crowd.beat()
+    wait_until(sent, 120, "the first mail")
+    for _ in range(size.flushes):
+        broker.flushall()
+        time.sleep(0.3)
+
+    drain(size.seconds)
+
+    remains = Remains.of(server)
+    note(f"{size.flushes} x FLUSHALL, {remains}")
+    assert_all_there(remains, size.mails)
+
+
+def test_a_broker_that_stands_still_for_longer_than_any_patience(
+    crowd, server, redis_process, broker, size, note
+):
+    """A worker cannot say that its task is done, a sweeper delivers meanwhile, and the worker goes on."""
+    fill(size.mails)
+    server.delay = 0.02
+    crowd.worker()
+    crowd.beat()
+    wait_until(sent, 120, "the first mail")
+    os.kill(redis_process.pid, signal.SIGSTOP)
+    stopped = time.monotonic()
+    try:
+        sweeper = crowd.sweeper()
+        drain(size.seconds)
+        time.sleep(max(0, stopped + 10 - time.monotonic()))
+        crowd.kill(sweeper)
+    finally:
+        os.kill(redis_process.pid, signal.SIGCONT)
+    later, started = fill(5, "later"), time.monotonic()
+
+    drain(120)
+
+    remains = Remains.of(server)
+    resumed = time.monotonic() - started
+    note(f"{remains}; the worker sent again {resumed:.0f} s after the broker went on")
+    assert_all_there(remains, size.mails + len(later))
+
+
+def test_many_beats_sweepers_and_workers_at_once(crowd, server, broker, size, note):
+    fill(size.mails)
+    server.delay = 0.005
+    for start, number in (
+        (crowd.beat, size.beats),
+        (crowd.worker, size.workers),
+        (crowd.sweeper, size.sweepers),
+    ):
+        for _ in range(number):
+            start()
+
+    drain(size.seconds)
+
+    remains = Remains.of(server)
+    note(f"{size.beats} beats, {size.sweepers} sweepers, {size.workers} workers: {remains}")
+    assert_all_there(remains, size.mails)
+    assert remains.extra_copies == 0
+
+
+def test_a_mail_server_that_refuses_connections_and_comes_back(crowd, server, size, note):
+    fill(size.mails)
+    server.shut()
+    crowd.sweeper()
+    wait_until(lambda: Reminder.objects.filter(state="retrying").exists(), 60, "the first failure")
+    assert server.delivered == []
+    server.listen()
+
+    drain(size.seconds)
+
+    remains = Remains.of(server)
+    note(remains)
+    assert_all_there(remains, size.mails)
+    assert Decision.objects.filter(gate="mail_server").exists()
+
+
+def test_a_mail_server_that_refuses_at_random(crowd, server, size, note):
+    fill(size.mails)
+    server.refuses = 0.3
+    crowd.sweeper()
+
+    drain(size.seconds)
+
+    remains = Remains.of(server)
+    note(f"3 of 10 refused with 4xx: {remains}")
+    assert_all_there(remains, size.mails)
+    assert remains.extra_copies == 0
+    assert Message.objects.filter(attempts__gt=1).exists()
+
+
+def test_a_mail_server_that_refuses_some_for_good(crowd, server, size, note):
+    fill(size.mails)
+    server.refuses, server.refusals = 0.2, ("554 5.6.0 no", "451 4.3.0 try later")
+    crowd.sweeper()
+
+    def is_settled():
+        failed = Reminder.objects.filter(state="failed").count()
+        drain(size.seconds, but=failed + 1)
+        return not Reminder.objects.exclude(state__in=("sent", "failed")).exists()
+
+    wait_until(is_settled, size.seconds, "an end for each")
+
+    failed = Reminder.objects.filter(state="failed").count()
+    remains = Remains.of(server)
+    note(f"{failed} refused for good, {remains}")
+    assert 0 < failed < size.mails
+    assert set(Reminder.objects.filter(state="failed").values_list("reason", flat=True)) == {
+        "refused"
+    }
+    assert (remains.lost, remains.messages, remains.extra_copies) == (
+        failed,
+        size.mails - failed,
+        0,
+    )
+
+
+def test_a_mail_server_that_hangs_up_after_it_took_the_mail(crowd, server, size, note):
+    """It took the mail and its answer was lost: the mail goes again, with the same Message-ID."""
+    fill(size.mails)
+    server.drops = 0.2
+    crowd.sweeper()
+
+    drain(size.seconds)
+
+    remains = Remains.of(server)
+    note(f"2 of 10 answers lost: {remains}")
+    assert (remains.lost, remains.messages, remains.message_ids, remains.duplicates) == (
+        0, size.mails, size.mails, 0,
+    )  # fmt: skip
+    assert remains.extra_copies > 0
+
+
+def test_a_mail_server_slower_than_our_patience(crowd, server, size, note):
+    """For a while no answer comes in time; each mail it took meanwhile comes again with the same Message-ID."""
+    fill(12)
+    server.delay = 4
+    crowd.sweeper()
+    wait_until(lambda: Reminder.objects.filter(state="retrying").count() >= 2, 60, "time-outs")
+    server.delay = 0
+
+    drain(size.seconds)
+
+    remains = Remains.of(server)
+    note(remains)
+    assert (remains.lost, remains.messages, remains.message_ids, remains.duplicates) == (
+        0,
+        12,
+        12,
+        0,
+    )
+
+
+def test_one_poisoned_mail_holds_up_no_other(crowd, server, broker, size, note):
+    reminders = fill(size.mails)
+    poisoned = reminders[size.mails // 2]
+    poisoned.recipient.email = "two\nlines@patients.example"
+    poisoned.recipient.save()
+    crowd.worker()
+    crowd.beat()
+
+    drain(size.seconds, but=1)
+    wait_until(
+        lambda: not Reminder.objects.filter(state__in=("planned", "claimed")).exists(), 60, "an end"
+    )
+
+    poisoned.refresh_from_db()
+    note(
+        f"{len(server.delivered)} of {size.mails} delivered, the poisoned one is “{poisoned.state}”"
+    )
+    assert (poisoned.state, len(server.delivered)) == ("failed", size.mails - 1)
+    assert set(server.copies.values()) == {1}
+    assert django_settings.EMAIL_BACKEND.endswith("smtp.EmailBackend")
