@@ -39,6 +39,7 @@ CHECK_IN = Place("check_in", _("How am I doing"), "check_in", "patients:check_in
 ACCESS = Place("who_can_see", _("Who can see"), "shield", "patients:who_can_see")
 MORE = (
     CHECK_IN,
+    Place("guide_list", _("Guide"), "book", "procedures:guide_list"),
     Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings"),
     ACCESS,
 )

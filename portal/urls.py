@@ -24,6 +24,7 @@ portal_patterns = (
 
 urlpatterns = [
     path("", include(portal_patterns)),
+    path("", include("procedures.urls")),
     path("", include("patients.urls")),
     path("", include("reminders.urls")),
     path("admin/", admin.site.urls),

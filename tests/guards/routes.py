@@ -81,6 +81,11 @@ TABLE: dict[str, Route] = {
     "patients:check_in_result": Route(SIGN_IN, everyone(MISSING)),
     "patients:switch_patient": Route(SIGN_IN, everyone(GOES_ON), FORM),
     "patients:who_can_see": Route(SIGN_IN, everyone(OK)),
+    # The guide is the same for everyone who is signed in; its records are words and not patients.
+    "procedures:guide_list": Route(SIGN_IN, everyone(OK)),
+    "procedures:guide": Route(SIGN_IN, everyone(MISSING)),
+    "procedures:guide_print": Route(SIGN_IN, everyone(MISSING)),
+    "procedures:guide_page": Route(SIGN_IN, everyone(MISSING)),
     "reminders:today": Route(SIGN_IN, everyone(OK)),
     "reminders:plan": Route(SIGN_IN, everyone(OK)),
     "reminders:messages": Route(SIGN_IN, everyone(OK)),

@@ -23,7 +23,7 @@ from tests.guards.routes import (
 )
 from tests.people import People
 
-OURS = ("portal:", "patients:", "reminders:")
+OURS = ("portal:", "procedures:", "patients:", "reminders:")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 TOKEN_ROUTES = ("portal:accept_invitation", "reminders:unsubscribe")
 
@@ -74,6 +74,9 @@ def own(people: People) -> dict[str, str]:
         "portal:outbox_part": [uuid4(), 0],
         "patients:appointment_calendar": [visit.pk],
         "patients:check_in_result": [uuid4()],
+        "procedures:guide": ["no-such-procedure"],
+        "procedures:guide_print": ["no-such-procedure"],
+        "procedures:guide_page": ["no-such-procedure", "no-such-page"],
         "reminders:message": [message.pk],
         "reminders:message_html": [message.pk],
         "reminders:why": [row.pk],

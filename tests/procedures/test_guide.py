@@ -14,7 +14,7 @@ from procedures.models import Page, PathwayVersion
 from procedures.reading_level import reading_age
 from tests.factories import NOW, make_clinic, make_staff, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.procedures.urls")]
+pytestmark = pytest.mark.django_db
 
 PAGE = """\
 page: pao-weeks

@@ -15,7 +15,6 @@ from tests.factories import NOW, make_clinic, make_staff, make_user
 pytestmark = [
     pytest.mark.journey,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.urls("tests.procedures.urls"),
 ]
 
 
