@@ -204,6 +204,7 @@ def test_a_manager_changes_how_the_clinic_is_reached(people, sign_in) -> None:
         "phone_out_of_hours": people.clinic.phone_out_of_hours,
         "emergency_wording": people.clinic.emergency_wording,
         "sending_from": "08:00", "sending_until": "20:00", "daily_cap": "4",
+        "on_call_email": "", "escalate_after_minutes": "30",
     }  # fmt: skip
     client = sign_in(people.manager)
     client.post(reverse("admin:portal_clinic_change", args=[people.clinic.pk]), values)
