@@ -168,3 +168,25 @@ class AlertQuerySet(_OfPatientQuerySet):
             output_field=models.SmallIntegerField(),
         )
         return self.order_by(rank, "raised_at", "id")
+
+
+class PrescriptionQuerySet(_OfPatientQuerySet):
+    """Prescribed exercises by who is asking and by day."""
+
+    _patient_path = "episode__patient"
+
+    def standing(self) -> Self:
+        """Prescriptions that nobody has ended."""
+        return self.filter(ended_at__isnull=True)
+
+    def running(self, on: date) -> Self:
+        """Prescriptions that are to be done on the clinic's local day `on`."""
+        return self.standing().filter(
+            Q(last_on__isnull=True) | Q(last_on__gte=on), starts_on__lte=on
+        )
+
+
+class ExerciseLogQuerySet(_OfPatientQuerySet):
+    """Rounds of exercises that were done, by who is asking."""
+
+    _patient_path = "prescription__episode__patient"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from patients.models import RelatedPerson, StepResponse
+from patients.models import ExerciseLog, Prescription, RelatedPerson, StepResponse
 from procedures.conditions import holds
 from reminders.models import Decision, Message, Preference, Reminder, Suppression
 from reminders.planner import next_in_window
@@ -42,10 +42,14 @@ class Surroundings:
     done: frozenset[tuple[UUID, str, int]]
     done_on: frozenset[tuple[UUID, str, date]]
     sent: Counter[tuple[UUID, date]]
+    exercised: frozenset[tuple[UUID, date]] = frozenset()
 
     @classmethod
     def of(cls, reminders: Collection[Reminder], now: datetime) -> Surroundings:
-        """Read for a batch, fetched with `pipeline.load`. `now` is UTC. Five queries."""
+        """Read for a batch, fetched with `pipeline.load`. `now` is UTC. Five queries.
+
+        Two more where a row ends with the day's exercises.
+        """
         people = {row.recipient_id for row in reminders}
         zones = {row.episode_id: row.episode.patient.clinic.zone for row in reminders}
         done, done_on = _done(zones)
@@ -61,6 +65,7 @@ class Surroundings:
             done=done,
             done_on=done_on,
             sent=_sent({row.recipient_id: zone_of(row) for row in reminders}, now),
+            exercised=_exercised({row.episode_id for row in reminders if _is_daily(row)}, now),
         )
 
 
@@ -92,6 +97,30 @@ def _done(
         done.add((episode_id, key, occurrence))
         done_on.add((episode_id, key, moment.astimezone(zones[episode_id]).date()))
     return frozenset(done), frozenset(done_on)
+
+
+def _is_daily(row: Reminder) -> bool:
+    return row.step is not None and row.step.ends_when == EXERCISES_LOGGED_TODAY
+
+
+def _exercised(episodes: set[UUID], now: datetime) -> frozenset[tuple[UUID, date]]:
+    """The episodes and days on which each exercise that is prescribed now was done at least once.
+
+    A first round is enough: who has begun the day's exercises needs nobody to remind them. Days are the
+    clinic's; the days round `now` hold today in any zone.
+    """
+    near = (now - timedelta(days=1)).date(), (now + timedelta(days=1)).date()
+    logs = ExerciseLog.objects.filter(prescription__episode__in=episodes, on__range=near)
+    done = set(logs.values_list("prescription_id", "on"))
+    wanted: dict[tuple[UUID, date], bool] = {}
+    standing = Prescription.objects.standing().filter(episode__in=episodes)
+    for pk, episode, first, last in standing.values_list(
+        "pk", "episode_id", "starts_on", "last_on"
+    ):
+        for day in {day for _, day in done}:
+            if first <= day and (last is None or day <= last):
+                wanted[episode, day] = wanted.get((episode, day), True) and (pk, day) in done
+    return frozenset(key for key, is_done in wanted.items() if is_done)
 
 
 def _sent(zones: dict[UUID, ZoneInfo], now: datetime) -> Counter[tuple[UUID, date]]:
@@ -165,8 +194,9 @@ def not_done_yet(row: Reminder, around: Surroundings) -> Verdict | None:
     if (row.episode_id, row.step_key, row.occurrence) in around.done:
         return Verdict(Decision.Outcome.SKIP, "already_done")
     today = around.now.astimezone(row.episode.patient.clinic.zone).date()
-    daily = row.step.ends_when == EXERCISES_LOGGED_TODAY
-    if daily and (row.episode_id, row.step_key, today) in around.done_on:
+    daily = _is_daily(row)
+    is_done = (row.episode_id, row.step_key, today) in around.done_on
+    if daily and (is_done or (row.episode_id, today) in around.exercised):
         return Verdict(Decision.Outcome.SKIP, "already_done", "today")
     return None
 

@@ -12,6 +12,14 @@ from patients.actions.check_ins import (
     submit_check_in,
 )
 from patients.actions.episodes import close_episode, follow_version, open_episode, set_anchor
+from patients.actions.exercises import (
+    audiences_of,
+    copy_programme,
+    end_prescription,
+    log_exercise,
+    prescribe,
+    undo_exercise,
+)
 from patients.actions.notes import request_plan, request_plans_of_clinic
 from patients.actions.people import (
     account_for,
@@ -34,18 +42,23 @@ __all__ = [
     "account_for",
     "acknowledge_alert",
     "answer_step",
+    "audiences_of",
     "book_appointment",
     "cancel_appointment",
     "close_episode",
+    "copy_programme",
     "end_carer",
+    "end_prescription",
     "escalate_alerts",
     "follow_version",
     "link_carer",
+    "log_exercise",
     "mark_attended",
     "mark_deceased",
     "mark_missed",
     "move_appointment",
     "open_episode",
+    "prescribe",
     "register_patient",
     "request_plan",
     "request_plans_of_clinic",
@@ -53,6 +66,7 @@ __all__ = [
     "set_anchor",
     "set_email",
     "submit_check_in",
+    "undo_exercise",
     "update_patient",
     "withdraw_answer",
 ]

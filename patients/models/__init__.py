@@ -5,6 +5,7 @@ Who may see a row is in `querysets`; what changes a row is in `actions`. Plans a
 
 from patients.models.check_ins import Alert, CheckIn, CheckInIsFinal
 from patients.models.episodes import AnchorDate, Episode, PlanRequest, StepResponse
+from patients.models.exercises import ExerciseLog, Prescription
 from patients.models.people import ADULT_AT, Patient, RelatedPerson
 from patients.models.visits import Appointment, AppointmentKind, ImagingRequest
 
@@ -17,9 +18,11 @@ __all__ = [
     "CheckIn",
     "CheckInIsFinal",
     "Episode",
+    "ExerciseLog",
     "ImagingRequest",
     "Patient",
     "PlanRequest",
+    "Prescription",
     "RelatedPerson",
     "StepResponse",
 ]

@@ -23,6 +23,7 @@ FILES = (
     ("pathways/*.yaml", "pathway_file", "pathways"),
     ("pages/*.yaml", "page_file", "pages"),
     ("questionnaires/*.yaml", "questionnaire_file", "questionnaires"),
+    ("exercises/*.yaml", "exercises_file", "exercises"),
 )
 
 
@@ -65,3 +66,4 @@ class Catalogue:
     pathways: list[Row] = field(default_factory=list)
     pages: list[Row] = field(default_factory=list)
     questionnaires: list[Row] = field(default_factory=list)
+    exercises: list[Row] = field(default_factory=list)

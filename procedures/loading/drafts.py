@@ -10,6 +10,7 @@ from django.db import transaction
 from portal import audit
 from portal.models import AuditEvent, Clinic
 from procedures.loading.catalogue import CATALOGUE, Catalogue, Row
+from procedures.loading.exercises import load_exercises
 from procedures.loading.glossary import Glossary
 from procedures.loading.merge import Content, Edit, LoadReport, is_edited
 from procedures.loading.pages import load_pages
@@ -33,6 +34,7 @@ def load_catalogue(*, folder: Path = CATALOGUE, force: bool = False) -> LoadRepo
         load_rows(catalogue, force=force, report=report)
         load_pages(catalogue, force=force, report=report)
         load_questionnaires(catalogue, force=force, report=report)
+        load_exercises(catalogue, force=force, report=report)
         for clinic in Clinic.objects.all():
             _draft_all(catalogue, clinic, force=force, report=report)
     return report

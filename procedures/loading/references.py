@@ -46,6 +46,19 @@ def reference_problems(catalogue: Catalogue) -> Iterator[Problem]:
     yield from _duplicates(catalogue.questionnaires, "questionnaire")
     for row in catalogue.questionnaires:
         yield from questionnaire_problems(row, known.facts, known.slots, known.disagreements)
+    yield from _duplicates(catalogue.exercises, "key")
+    for row in catalogue.exercises:
+        yield from _exercise_problems(row)
+
+
+def _exercise_problems(row: Row) -> Iterator[Problem]:
+    """Words are shown as they stand: they have no placeholders and no markup."""
+    for language, words in row.data["text"].items():
+        lines = (words.get("name", ""), *words.get("instructions", ()))
+        for name in sorted(placeholders_in(*lines)):
+            yield row.problem(f"an exercise cannot fill {{{name}}}", "text", language)
+        if any("<" in line for line in lines):
+            yield row.problem("words of an exercise are plain, without markup", "text", language)
 
 
 class _Known:

@@ -5,6 +5,7 @@ Definitions only (FHIR ActivityDefinition, PlanDefinition): nothing here knows a
 
 from procedures.models.catalogue import CatalogueRow, Fact, Procedure, Source
 from procedures.models.decisions import Disagreement, DisagreementValue, Resolution, Slot, SlotValue
+from procedures.models.exercises import Exercise
 from procedures.models.pages import Page, PageSection
 from procedures.models.pathways import Pathway, PathwayVersion, Step, StepText
 from procedures.models.questionnaires import Question, Questionnaire, RedFlagRule, Severity
@@ -26,6 +27,7 @@ __all__ = [
     "Category",
     "Disagreement",
     "DisagreementValue",
+    "Exercise",
     "Fact",
     "LatePolicy",
     "Page",

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from patients.actions import log_exercise
 from patients.models import StepResponse
 from reminders import gates
 from reminders.models import Decision, Preference, Reminder, Suppression
@@ -16,6 +17,7 @@ from tests.factories import (
     make_step,
     make_version,
 )
+from tests.patients.exercises import prescribed
 
 pytestmark = pytest.mark.django_db
 
@@ -302,8 +304,61 @@ def test_the_questions_cost_the_same_queries_for_one_and_for_many(
         ids = [each.pk for each in some]
         loaded = list(
             Reminder.objects.filter(pk__in=ids).select_related(
-                "recipient", "episode__patient__clinic"
+                "step", "recipient", "episode__patient__clinic"
             )
         )
         with django_assert_num_queries(5):
             gates.Surroundings.of(loaded, NOW)
+
+
+class TestExercisesLoggedOnTheirPage:
+    """What is ticked off on the exercises page counts like “done” in the plan."""
+
+    @pytest.fixture
+    def daily(self, people):
+        step = people.adult_version.steps.get(key="exercises")
+        return make_reminder(people.episode, step, occurrence=3)
+
+    @staticmethod
+    def tick(row, now=NOW):
+        log_exercise(prescription=row, round=1, by=row.episode.patient.user, now=now)
+
+    def test_logged_today_means_no_mail_today_and_tomorrows_goes(self, people, daily):
+        row = prescribed(people, times_a_day=3)
+        assert answer(daily) == ("send", "all_gates")
+        self.tick(row)
+        assert verdict(daily) == (Decision.Outcome.SKIP, "already_done", "today", None)
+        assert answer(daily, NOW + timedelta(days=1)) == ("send", "all_gates")
+
+    def test_each_of_todays_exercises_is_wanted(self, people, daily):
+        rows = [prescribed(people, key) for key in ("bridge", "squat")]
+        prescribed(people, "later", starts_on=NOW.date() + timedelta(days=1))
+        prescribed(people, "over", starts_on=date(2026, 1, 1), last_on=date(2026, 2, 1))
+        self.tick(rows[0])
+        assert answer(daily) == ("send", "all_gates")
+        self.tick(rows[1])
+        assert answer(daily) == ("skip", "already_done")
+
+    def test_somebody_elses_exercises_count_for_nobody_else(self, people, daily):
+        prescribed(people, "bridge")
+        self.tick(prescribed(people, "squat", episode=people.other_episode))
+        assert answer(daily) == ("send", "all_gates")
+
+    def test_a_step_that_is_not_about_the_days_exercises_goes(self, people, row):
+        self.tick(prescribed(people))
+        assert answer(row) == ("send", "all_gates")
+
+    def test_reading_them_costs_two_queries_however_many_they_are(
+        self, people, daily, django_assert_num_queries
+    ):
+        step = daily.step
+        make_reminder(people.other_episode, step, recipient=people.other_patient.user)
+        for number in range(3):
+            self.tick(prescribed(people, f"own-{number}"))
+            self.tick(prescribed(people, f"other-{number}", episode=people.other_episode))
+        rows = Reminder.objects.filter(step=step).select_related(
+            "step", "recipient", "episode__patient__clinic"
+        )
+        for some in (list(rows)[:1], list(rows)):
+            with django_assert_num_queries(7):
+                gates.Surroundings.of(some, NOW)
