@@ -29,6 +29,7 @@ class StaffAdmin(ModelAdmin):
     list_per_page = 50
     # Neither the whole table nor a filtered one is counted: both are slow where it is long.
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = InfinitePaginator
     compressed_fields = True
     list_filter_sheet = True
