@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -62,7 +64,7 @@ class AlertAdmin(RecordAdmin):
         "summary_link",
         "severity_label",
         "patient_link",
-        "raised_at",
+        "raised",
         "times",
         "state_label",
         "who",
@@ -97,6 +99,11 @@ class AlertAdmin(RecordAdmin):
         """How pressing it is."""
         return row.severity, row.get_severity_display()
 
+    @display(description=_("raised"), ordering="raised_at")
+    def raised(self, row: Alert) -> str:
+        """When it was told, by the clinic's clock."""
+        return date_format(localtime(row.raised_at), "j M Y, H:i")
+
     @display(description=_("state"), label={"new": "danger", "resolved": "success"})
     def state_label(self, row: Alert) -> Any:
         """Where it stands."""
@@ -114,12 +121,17 @@ class CheckInAdmin(RecordAdmin):
     """What patients and parents sent, the newest first."""
 
     patient_path = "episode__patient"
-    list_display = ("sent_at", "patient_link", "sent_by", "flags_label")
+    list_display = ("sent", "patient_link", "sent_by", "flags_label")
     list_display_links = None
     list_filter = (ClinicFilter,)
     list_select_related = ("episode__patient__clinic", "by")
     search_fields = person_search("episode__patient")
     ordering = ("-sent_at", "id")
+
+    @display(description=_("sent"), ordering="sent_at")
+    def sent(self, row: CheckIn) -> str:
+        """When, by the clinic's clock."""
+        return date_format(localtime(row.sent_at), "j M Y, H:i")
 
     @display(description=_("by"), ordering="by__name")
     def sent_by(self, row: CheckIn) -> str:

@@ -12,13 +12,14 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from patients.degrees import degrees
 from portal.once import new_ticket
 from procedures.question_wording import Asked
 from procedures.red_flags import to_celsius
 
 CELSIUS, FAHRENHEIT = "celsius", "fahrenheit"
 SIGNS = {CELSIUS: "°C", FAHRENHEIT: "°F"}
-UNIT = "-unit"
+UNIT, TYPED = "-unit", "-typed"
 LONGEST_NOTE = 1000
 
 
@@ -71,7 +72,7 @@ class CheckInForm(forms.Form):
         least, most = asked.question.least, asked.question.most
         if least is not None and most is not None and not least <= celsius <= most:
             self.add_error(asked.key, _implausible(unit))
-        self.cleaned_data[asked.key] = celsius
+        self.cleaned_data |= {asked.key: celsius, asked.key + TYPED: typed}
 
     def given(self) -> list[dict[str, Any]]:
         """The answers as a check-in keeps them, in order; questions without an answer are left out."""
@@ -97,9 +98,15 @@ class CheckInForm(forms.Form):
             case "choice":
                 return dict(asked.choices)[value]
             case "number" if asked.question.unit:
-                unit = self.cleaned_data.get(asked.key + UNIT) or CELSIUS
-                return f"{self.data[self.add_prefix(asked.key)].strip()} {SIGNS[unit]}"
+                return self._degrees(asked, value)
         return str(value)
+
+    def _degrees(self, asked: Asked, celsius: Decimal) -> str:
+        """A temperature as it was typed, and in °C too where that was another unit."""
+        typed = number_format(self.cleaned_data[asked.key + TYPED])
+        if self.cleaned_data.get(asked.key + UNIT) == FAHRENHEIT:
+            return f"{typed} °F ({degrees(celsius)})"
+        return f"{typed} °C"
 
 
 def _implausible(unit: str) -> str:

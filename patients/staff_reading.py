@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from patients.degrees import degrees
 from patients.models import CheckIn
 from procedures.models import Question
 from procedures.question_wording import in_language
@@ -48,4 +49,6 @@ def _said(
         shown = words.get("choices", {}).get(answer["value"], shown)
     if answer["kind"] == "yes_no":
         shown = _("Yes") if answer["value"] else _("No")
+    elif answer["kind"] == "number":
+        shown = degrees(answer["value"])
     return Said(label, shown, answer["key"] in flagged)

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from patients.actions.answers import answer_step
 from patients.actions.notes import Action, record, today_at
+from patients.degrees import degrees
 from patients.models import Alert, CheckIn, Episode, StepResponse
 from portal import mail
 from portal.models import Clinic, User
@@ -139,13 +140,13 @@ def _tell_again(alert: Alert, told: Mapping[str, Any], now: datetime) -> None:
 
 def _summary(check_in: CheckIn, rule: RedFlagRule) -> str:
     """The sign in the clinic's language, with the number where one was measured."""
-    words = advice_of(rule, check_in.episode.patient.clinic.language).summary
-    measured = [
-        row["shown"]
-        for row in check_in.answers
-        if row["key"] == rule.question and row["kind"] == "number"
-    ]
-    return ": ".join([words, *measured])
+    language = check_in.episode.patient.clinic.language
+    answer = next(row for row in check_in.answers if row["key"] == rule.question)
+    words = advice_of(rule, language).summary
+    if answer["kind"] != "number":
+        return words
+    with translation.override(language):
+        return f"{words}: {degrees(answer['value'])}"
 
 
 def check_in_steps_of(episode: Episode, today: date) -> Iterator[Step]:

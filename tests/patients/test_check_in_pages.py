@@ -69,7 +69,7 @@ def test_a_warning_sign_says_what_to_do_and_whom_to_call(patient, episode, chang
 def test_what_was_answered_stands_in_the_words_that_were_read(patient, episode):
     send(patient, episode, temperature="100", temperature_unit="fahrenheit", note="Bad night.")
     rows = {row["key"]: (row["value"], row["shown"]) for row in CheckIn.objects.get().answers}
-    assert rows["temperature"] == (37.78, "100 °F")
+    assert rows["temperature"] == (37.78, "100 °F (37.8 °C)")
     assert rows["numbness"] == ("cut", "Only the skin near the cut")
     assert rows["pain"] == (3, "3")
     assert rows["shivering"] == (False, "No")
