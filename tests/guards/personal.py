@@ -99,6 +99,7 @@ FIELDS: dict[str, tuple[str, str]] = {
         "",
         "id created_at questionnaire key position question comparison value severity sign words",
     ),
+    "procedures.Exercise": ("", "id created_at loaded key audience phase position words"),
     "patients.Patient": (
         (
             "record_number given_name family_name birth_date user phone uses_nicotine drives job lives_alone "
@@ -124,6 +125,14 @@ FIELDS: dict[str, tuple[str, str]] = {
     "patients.Alert": (
         "patient episode check_in rule_key sign severity summary times acknowledged_by resolved_by note",
         "id created_at raised_at acknowledged_at resolved_at escalated_at",
+    ),
+    "patients.Prescription": (
+        "episode exercise sets repetitions times_a_day starts_on last_on note prescribed_by ended_at",
+        "id created_at",
+    ),
+    "patients.ExerciseLog": (
+        "prescription on round pain_before pain_after by logged_at",
+        "id created_at",
     ),
     "patients.Appointment": (
         "episode kind local_date local_time starts_at location note status",
