@@ -6,10 +6,11 @@ date in the same transaction, so that nobody ever sees the one without the other
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
@@ -26,13 +27,18 @@ from reminders.diff import STOPPED_BY_STAFF, Diff
 from reminders.inputs import case_of, rules_of, sample_case
 from reminders.models import Decision, Preference, Reminder
 from reminders.planner import Case, Desired, Person, next_in_window, plan, recipients
-from reminders.reconciler import preview, reconcile
+from reminders.reconciler import preview, preview_all, reconcile
 
 NOTICE_IS_GOOD_FOR = timedelta(days=7)
 
 
 def preview_booking(
-    *, patient: Any, version: Any, surgery_on: date | None, now: datetime, decision_on: date | None = None
+    *,
+    patient: Any,
+    version: Any,
+    surgery_on: date | None,
+    now: datetime,
+    decision_on: date | None = None,
 ) -> list[Desired]:
     """The plan that booking would make, for a patient who need not be stored yet. Writes nothing."""
     today = now.astimezone(patient.clinic.zone).date()
@@ -50,7 +56,12 @@ def book(**booking: Any) -> tuple[Episode, Diff]:
 
 
 def preview_anchor(
-    *, episode: Episode, anchor: str, on: date | None, now: datetime, resend: frozenset[str] = frozenset()
+    *,
+    episode: Episode,
+    anchor: str,
+    on: date | None,
+    now: datetime,
+    resend: frozenset[str] = frozenset(),
 ) -> Diff:
     """What moving one date would change in the plan. Writes nothing."""
     case = case_of(episode, now)
@@ -85,9 +96,18 @@ def move_anchor(
     return diff
 
 
-def preview_version(*, episode: Episode, version: PathwayVersion, now: datetime) -> Diff:
-    """What following another version of the pathway would change in the plan. Writes nothing."""
-    return preview(episode, now=now, rules=rules_of(version))
+def preview_version(
+    *,
+    episodes: Iterable[Episode],
+    version: PathwayVersion,
+    now: datetime,
+    resend: frozenset[str] = frozenset(),
+) -> dict[UUID, Diff]:
+    """What following another version would change in the plan of each episode, by its key. Writes nothing.
+
+    Fetch the episodes with `Episode.objects.for_planning()`: the number of queries does not grow with them.
+    """
+    return preview_all(list(episodes), now=now, rules=rules_of(version), resend=resend)
 
 
 @transaction.atomic
@@ -103,6 +123,38 @@ def follow_version(
     """Let an episode follow another version (`patients.actions.follow_version`) and plan it. Raises ValidationError."""
     records.follow_version(episode=episode, version=version, by=by, now=now, reason=reason)
     return reconcile(episode, now=now, resend=resend)
+
+
+@transaction.atomic
+def move_version(
+    *,
+    episodes: Iterable[Episode],
+    version: PathwayVersion,
+    by: User | None,
+    now: datetime,
+    reason: str = "",
+    resend: frozenset[str] = frozenset(),
+) -> dict[UUID, Diff]:
+    """Let several episodes follow another version, all or none. Raises ValidationError.
+
+    A step that was sent is known by its key and never sent again because the version changed; X-ray
+    requests follow by key too. Episodes on the version already are left alone.
+    """
+    chosen = sorted(
+        (row for row in episodes if row.version_id != version.pk), key=lambda row: row.pk
+    )
+    diffs = {
+        row.pk: follow_version(
+            episode=row, version=version, by=by, now=now, reason=reason, resend=resend
+        )
+        for row in chosen
+    }
+    if diffs:
+        audit.record(
+            AuditEvent.Action.EXECUTE, "pathway_version.move_episodes", by=by, obj=version,
+            clinic=version.clinic, after={"episodes": len(diffs), "version": version.number}, reason=reason,
+        )  # fmt: skip
+    return diffs
 
 
 @transaction.atomic
@@ -136,7 +188,8 @@ def notify(episode: Episode, kind: str, context: dict[str, str], now: datetime) 
         return
     number = earlier.values("occurrence").distinct().count()
     Reminder.objects.bulk_create(
-        _notice(episode, kind, context, number, person, case, now) for person in _audience(case, now)
+        _notice(episode, kind, context, number, person, case, now)
+        for person in _audience(case, now)
     )
 
 
@@ -146,7 +199,13 @@ def _audience(case: Case, now: datetime) -> list[Person]:
 
 
 def _notice(
-    episode: Episode, kind: str, context: dict[str, str], number: int, person: Person, case: Case, now: datetime
+    episode: Episode,
+    kind: str,
+    context: dict[str, str],
+    number: int,
+    person: Person,
+    case: Case,
+    now: datetime,
 ) -> Reminder:
     due_at = next_in_window(now, person.zone, case.window)
     local = due_at.astimezone(ZoneInfo(person.zone))
@@ -178,7 +237,11 @@ def stop(*, reminder: Reminder, by: User, now: datetime, reason: str) -> None:
     if not stopped:
         raise ValidationError(_("Only a reminder that is still planned can be stopped."))
     Decision.objects.create(
-        reminder=reminder, decided_at=now, outcome=Decision.Outcome.CANCEL, gate=STOPPED_BY_STAFF, value=reason[:200]
+        reminder=reminder,
+        decided_at=now,
+        outcome=Decision.Outcome.CANCEL,
+        gate=STOPPED_BY_STAFF,
+        value=reason[:200],
     )
     _record("reminder.stop", reminder, by, reason=reason)
 

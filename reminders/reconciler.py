@@ -6,9 +6,11 @@ for an episode, and running it twice changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -39,6 +41,26 @@ def preview(
     return compare(_existing(episode), wanted, resend=resend)
 
 
+def preview_all(
+    episodes: Sequence[Episode],
+    *,
+    now: datetime,
+    rules: list[Rule],
+    resend: frozenset[str] = frozenset(),
+) -> dict[UUID, Diff]:
+    """`preview` of many episodes under the same rules, by the episode's key. One query; writes nothing."""
+    stored: dict[UUID, list[Existing]] = defaultdict(list)
+    rows = Reminder.objects.filter(episode__in=episodes, kind=Reminder.Kind.STEP)
+    for row in rows.only("episode_id", *_EXISTING_FIELDS):
+        stored[row.episode_id].append(_as_existing(row))
+    return {
+        episode.pk: compare(
+            stored[episode.pk], plan(rules, case_of(episode, now), now), resend=resend
+        )
+        for episode in episodes
+    }
+
+
 @transaction.atomic
 def reconcile(episode: Episode, *, now: datetime, resend: frozenset[str] = frozenset()) -> Diff:
     """Bring the stored plan of one episode up to date and return what changed.
@@ -64,23 +86,24 @@ def _existing(episode: Episode, *, lock: bool = False) -> list[Existing]:
     if lock:
         # In order, as the dispatcher locks them; and without barring notes of decisions about them.
         rows = rows.order_by("id").select_for_update(no_key=True)
-    return [
-        Existing(
-            id=row.id,
-            step_id=row.step_id,
-            key=Key(row.step_key, row.occurrence, row.recipient_id, row.appointment_id),
-            correction=row.correction,
-            intent=Intent(row.local_date, row.local_time, row.time_zone),
-            state=row.state,
-            reason=row.reason,
-            valid_until=row.valid_until,
-            is_essential=row.is_essential,
-            category=row.category,
-            counted_from=row.counted_from,
-            message_id=row.message_id,
-        )
-        for row in rows.only(*_EXISTING_FIELDS)
-    ]
+    return [_as_existing(row) for row in rows.only(*_EXISTING_FIELDS)]
+
+
+def _as_existing(row: Reminder) -> Existing:
+    return Existing(
+        id=row.id,
+        step_id=row.step_id,
+        key=Key(row.step_key, row.occurrence, row.recipient_id, row.appointment_id),
+        correction=row.correction,
+        intent=Intent(row.local_date, row.local_time, row.time_zone),
+        state=row.state,
+        reason=row.reason,
+        valid_until=row.valid_until,
+        is_essential=row.is_essential,
+        category=row.category,
+        counted_from=row.counted_from,
+        message_id=row.message_id,
+    )
 
 
 _EXISTING_FIELDS = (

@@ -12,9 +12,10 @@ from patients.actions import link_carer
 from patients.models import Alert, CheckIn
 from portal.models import Role, User
 from portal.permissions import CLINIC_PATHS, PAGES, RIGHTS, clinics_where, may, within
-from procedures.models import Questionnaire, Step
+from procedures.models import Exercise, Questionnaire, Step
 from reminders.models import Reminder
 from tests.factories import make_appointment, make_message, make_reminder, make_staff, make_user
+from tests.patients.exercises import make_exercise, prescribed
 
 # What Django and unfold serve beside lists and pages, and who may: everybody who may enter.
 FRAME = {
@@ -22,7 +23,7 @@ FRAME = {
     "view_on_site", "app_list", "search",
 }  # fmt: skip
 POST_ONLY = {"alert_acknowledge", "alert_resolve"}
-READ_ONLY = {"patient_page", "message_page", "message_html", "alert_page"}
+READ_ONLY = {"patient_page", "message_page", "message_html", "alert_page", "episode_version"}
 MODEL_VIEWS = ("changelist", "add", "history", "delete", "change")
 
 
@@ -40,7 +41,13 @@ def _rows(people: Any, episode: Any, carer_link: Any, staff: User) -> dict[str, 
         "user": staff,
         "xray": episode.imaging_requests.first(),
         "alert": _alert(episode),
+        "prescription": prescribed(people, episode=episode, exercise=_exercise()),
+        "version": episode.version,
     }
+
+
+def _exercise() -> Exercise:
+    return Exercise.objects.filter(key="bridge").first() or make_exercise("bridge")
 
 
 def _alert(episode: Any) -> Alert:
