@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -66,7 +66,7 @@ def _evidence(now: datetime) -> dict[str, Q]:
     }
 
 
-def _counted(first: Any, now: datetime) -> Iterable[dict[str, Any]]:
+def _counted(first: date, now: datetime) -> Iterable[Any]:
     last = (now + timedelta(days=1)).date()
     sides = {f"in_{side}": Count("id", filter=q) for side, q in _evidence(now).items()}
     return (
@@ -89,7 +89,7 @@ def _balance(counted: dict[str, Any], now: datetime) -> DailyBalance:
     )
 
 
-def _keep(found: list[DailyBalance], first: Any) -> None:
+def _keep(found: list[DailyBalance], first: date) -> None:
     """Store the counts. What was once counted as sent and is not there any more is part of the gap."""
     today = {(row.clinic_id, row.day): row for row in found}
     for old in DailyBalance.objects.select_for_update().filter(day__gte=first):

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import Message as Mail
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reminders.models import DeliveryReport
 
@@ -67,15 +67,16 @@ def _original_message_id(mail: Mail) -> str:
 
 
 def _quoted(part: Mail) -> Mail:
-    payload = part.get_payload()
+    payload: Any = part.get_payload()
     if isinstance(payload, list):
         return payload[0]
-    return message_from_bytes(part.get_payload(decode=True) or b"")
+    raw: Any = part.get_payload(decode=True)
+    return message_from_bytes(raw or b"")
 
 
 def _delivery_reports(mail: Mail, message_id: str) -> Iterator[Report]:
     for part in _parts(mail, "message/delivery-status"):
-        blocks = part.get_payload()
+        blocks: Any = part.get_payload()
         for block in blocks if isinstance(blocks, list) else []:
             kind = _KINDS.get(str(block.get("Action", "")).strip().lower())
             if kind is not None:
@@ -90,7 +91,7 @@ def _delivery_reports(mail: Mail, message_id: str) -> Iterator[Report]:
 
 def _complaints(mail: Mail, message_id: str) -> Iterator[Report]:
     for part in _parts(mail, "message/feedback-report"):
-        blocks = part.get_payload()
+        blocks: Any = part.get_payload()
         block = blocks[0] if isinstance(blocks, list) and blocks else part
         kind = _first_word(block, "Feedback-Type").lower()
         if kind in {"abuse", "opt-out", "opt-out-list"}:

@@ -47,7 +47,7 @@ class FaultyServer(MailServer):
         if self.chance.random() < self.refuses:
             return self.chance.choice(self.refusals)
         reply = await super().handle_DATA(server, session, envelope)
-        if self.chance.random() < self.drops:
+        if self.chance.random() < self.drops and isinstance(server.transport, asyncio.Transport):
             server.transport.abort()
         return reply
 

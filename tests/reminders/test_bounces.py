@@ -8,6 +8,7 @@ from datetime import timedelta
 from email.message import EmailMessage
 from io import StringIO
 from itertools import permutations
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -125,7 +126,7 @@ def outcome():
     )
 
 
-NOTHING = ([], [], [("sent", None)], [], [])
+NOTHING: tuple[list[Any], ...] = ([], [], [("sent", None)], [], [])
 
 
 @pytest.mark.parametrize("quoted", ["text/rfc822-headers", "message/rfc822"])

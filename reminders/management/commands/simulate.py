@@ -56,7 +56,7 @@ class Command(BaseCommand):
         what_if = self._what_if(options)
         episode = self._episode(options)
         first = options["first"] or now.astimezone(episode.patient.clinic.zone).date()
-        span = {
+        span: dict[str, Any] = {
             "first": first, "last": first + timedelta(days=options["days"]), "now": now,
             "with_gates": not options["no_gates"],
         }  # fmt: skip
