@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from portal import mail
-from reminders import emails, gates, pipeline
+from portal import smtp, wire
+from reminders import emails, gates, journal, letters, outcomes, pipeline
 
 PARTS: tuple[tuple[str, Any, str], ...] = (
     ("claim", pipeline, "claim"),
     ("load", pipeline, "load"),
-    ("gates", pipeline.gates.Surroundings, "of"),
-    ("gates", gates, "decide"),
+    ("gates: what they read", gates.Surroundings, "of"),
+    ("gates: deciding", gates, "decide"),
     ("words", emails.Writer, "item"),
     ("compose", emails, "compose"),
-    ("store", pipeline, "_store_messages"),
-    ("send", mail, "send"),
-    ("message class", mail, "_message"),
-    ("record", pipeline, "_record_sent"),
-    ("objections", pipeline, "_settle_objections"),
+    ("store", letters, "_store"),
+    ("still ours", letters, "_still_ours"),
+    ("message bytes", smtp, "to_bytes"),
+    ("journal", journal.Journal, "_write"),
+    ("wire: reading", wire.Line, "read"),
+    ("wire: writing", wire.Line, "write"),
+    ("wire: waiting", smtp.SmtpSender, "_select"),
+    ("record", outcomes, "record"),
+    ("objections", outcomes, "settle_objections"),
 )

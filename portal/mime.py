@@ -1,8 +1,8 @@
 """A mail as the bytes that go over the wire (RFC 5322, RFC 2045 to 2047), without building a tree of objects.
 
 Django's message class makes the same mail and stays the way out for other backends; a test holds the
-two together. Every body is sent in ASCII, so that no server needs 8BITMIME; only an address that is
-itself not ASCII needs SMTPUTF8 (RFC 6531).
+two together. A body is sent as it is where the server takes 8BITMIME (RFC 6152), otherwise in ASCII;
+an address that is itself not ASCII needs SMTPUTF8 (RFC 6531).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ COMFORTABLE_LINE = 78
 
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 _PLAIN_TEXT = re.compile(r"(?:[\t\x20-\x7e]{0,998}\n)*[\t\x20-\x7e]{0,998}")
+_PLAIN_LINES = re.compile(rb"(?:[^\0\r\n]{0,998}\r\n)*[^\0\r\n]{0,998}")
 _PLAIN_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _LINE_END = re.compile(r"\r\n?|\n")
 _UNSAFE_IN_ENVELOPE = re.compile(r"[\x00-\x20<>\x7f]")
@@ -43,12 +44,12 @@ class Address(NamedTuple):
     needs_utf8: bool = False
 
 
-def to_bytes(mail: Mail, *, sender: Address, recipient: Address) -> bytes:
-    """The whole mail, lines ended by CR LF, not yet dot-stuffed.
+def to_bytes(mail: Mail, *, sender: Address, recipient: Address, takes_8bit: bool = False) -> bytes:
+    """The whole mail, lines ended by CR LF, not yet dot-stuffed; in ASCII unless the server takes 8 bits.
 
     Raises ValueError (BadHeaderError for a line end in a header) for what cannot be written as mail.
     """
-    body = _body(mail)
+    body = _body(mail, takes_8bit)
     headers = {
         "MIME-Version": "1.0",
         "From": sender.header,
@@ -130,17 +131,17 @@ def _date_of_second(moment: datetime) -> str:
     return format_datetime(moment)
 
 
-def _body(mail: Mail) -> bytes:
+def _body(mail: Mail, takes_8bit: bool) -> bytes:
     """The fields that describe the content, an empty line, and the content."""
     boundary = _boundary(mail.message_id)
-    body = _part(mail.text, "text/plain", boundary)
+    body = _part(mail.text, "text/plain", boundary, takes_8bit)
     if mail.html:
-        html = _part(mail.html, "text/html", boundary)
+        html = _part(mail.html, "text/html", boundary, takes_8bit)
         body = _multipart("alternative", boundary, body, html)
     if mail.calendar:
         outer = boundary.replace("=_", "=_mixed", 1)
         file = _part(
-            mail.calendar, "text/calendar", outer,
+            mail.calendar, "text/calendar", outer, takes_8bit,
             'Content-Disposition: attachment; filename="appointment.ics"\r\n',
         )  # fmt: skip
         body = _multipart("mixed", outer, body, file)
@@ -159,22 +160,24 @@ def _multipart(kind: str, boundary: str, *parts: bytes) -> bytes:
     return head + inner + line + b"--\r\n"
 
 
-def _part(text: str, kind: str, boundary: str, more: str = "") -> bytes:
+def _part(text: str, kind: str, boundary: str, takes_8bit: bool, more: str = "") -> bytes:
     """One part with its own fields; its last line has no line end."""
     if "\r" in text:
         text = _LINE_END.sub("\n", text)
-    encoding, content = _encoded(text, boundary)
+    encoding, content = _encoded(text, boundary, takes_8bit)
     head = (
         f'Content-Type: {kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n{more}'
     )
     return head.encode() + b"\r\n" + content
 
 
-def _encoded(text: str, boundary: str) -> tuple[str, bytes]:
-    """The text in ASCII: as it is, quoted-printable, or base64 where most of it would be quoted."""
+def _encoded(text: str, boundary: str, takes_8bit: bool) -> tuple[str, bytes]:
+    """The text as it is where that may be; otherwise quoted-printable, or base64 where most of it would be quoted."""
     if text.isascii() and _PLAIN_TEXT.fullmatch(text) and boundary not in text:
         return "7bit", text.replace("\n", CRLF).encode("ascii")
     raw = text.replace("\n", CRLF).encode()
+    if takes_8bit and boundary not in text and _PLAIN_LINES.fullmatch(raw):
+        return "8bit", raw
     # A byte that is quoted takes three, in base64 every byte takes four thirds.
     if len(raw) - len(raw.translate(None, _NOT_ASCII)) > len(raw) // 6:
         return "base64", base64.encodebytes(raw).replace(b"\n", b"\r\n").removesuffix(b"\r\n")

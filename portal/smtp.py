@@ -34,6 +34,8 @@ MAILS_A_CONNECTION = 4
 # How much of a lease a server may take once it has the whole mail. RFC 5321 (section 4.5.3.2.6)
 # asks for ten minutes; whoever gives up early sends a second copy, whoever waits too long loses the lease.
 DOT_SHARE = 0.4
+# Connections opened at the same time: each costs a thread while it is being opened.
+AT_ONCE = 4
 # Times that a mail is begun anew within one run after its connection was lost.
 MOST_LOSSES = 2
 # Connections lost in a row, with no mail settled in between, after which a run gives up.
@@ -83,6 +85,13 @@ def open_sender(
     if type(backend) is EmailBackend:
         return SmtpSender(before_dot=before_dot, after_reply=after_reply)
     return BackendSender(backend, before_dot=before_dot, after_reply=after_reply)
+
+
+def _job(each: Mail, *, takes_8bit: bool) -> Job:
+    """A mail ready for the wire. Raises ValueError for one that cannot be written."""
+    sender, recipient = address_of(settings.DEFAULT_FROM_EMAIL), address_of(each.to)
+    content = to_bytes(each, sender=sender, recipient=recipient, takes_8bit=takes_8bit)
+    return Job(each, sender, recipient, on_the_wire(content))
 
 
 class BackendSender:
@@ -135,6 +144,8 @@ class SmtpSender:
         self._queue: deque[Job] = deque()
         self._breaks = 0
         self._holds_back = _sends_all
+        # As the last server said that was spoken to; the first mails of all go in ASCII.
+        self._takes_8bit = False
 
     def send(
         self, mails_: Sequence[Mail], *, holds_back: Callable[[Mail], bool] = _sends_all
@@ -164,16 +175,14 @@ class SmtpSender:
     def _queue_up(self, mails_: Iterable[Mail]) -> Iterator[Delivery]:
         """Put every mail into bytes. One that cannot be is refused here, and holds up no other."""
         self._queue.clear()
-        sender = address_of(settings.DEFAULT_FROM_EMAIL)
         for each in mails_:
             try:
-                recipient = address_of(each.to)
-                content = on_the_wire(to_bytes(each, sender=sender, recipient=recipient))
+                job = _job(each, takes_8bit=self._takes_8bit)
             except ValueError as error:
                 words = f"{type(error).__name__}: this mail cannot be written."
                 yield Delivery(each, Answer(Outcome.PERMANENT, words))
             else:
-                self._queue.append(Job(each, sender, recipient, content))
+                self._queue.append(job)
 
     def _run(self) -> Iterator[Delivery]:
         while self._queue or any(line.job for line in self._lines):
@@ -192,7 +201,10 @@ class SmtpSender:
             if self._holds_back(job.mail):
                 yield held_back(job.mail)
                 continue
-            if job.recipient.needs_utf8 and not line.knows_utf8:
+            if job.is_8bit and not line.takes_8bit:
+                # Another server than the one before, and an older one.
+                job = _job(job.mail, takes_8bit=False)
+            if job.needs_utf8 and not line.knows_utf8:
                 words = "The mail server takes no addresses outside ASCII (SMTPUTF8)."
                 yield Delivery(job.mail, Answer(Outcome.PERMANENT, words))
                 continue
@@ -203,7 +215,8 @@ class SmtpSender:
         if len(self._queue) < len(self._lines):
             return None
         first = self._queue[0]
-        if first.recipient.needs_utf8 or self._holds_back(first.mail):
+        alike = all(line.takes_8bit for line in self._lines) or not first.is_8bit
+        if first.needs_utf8 or not alike or self._holds_back(first.mail):
             return None
         return self._queue.popleft()
 
@@ -260,7 +273,7 @@ class SmtpSender:
 
     def _open_more(self, number: int) -> None:
         """Open further connections at once. A server that wants no more of them gets no more."""
-        with ThreadPoolExecutor(number) as pool:
+        with ThreadPoolExecutor(min(number, AT_ONCE)) as pool:
             attempts = [pool.submit(self._connect) for _ in range(number)]
         for attempt in attempts:
             error = attempt.exception()
@@ -288,6 +301,7 @@ class SmtpSender:
     def _add(self, client: smtplib.SMTP) -> None:
         line = Line(client, self._before_dot, self._after_reply, self._look_ahead)
         self._lines[line] = math.inf
+        self._takes_8bit = line.takes_8bit
         self._selector.register(line.sock, selectors.EVENT_READ, line)
 
     def _forget(self, line: Line) -> None:

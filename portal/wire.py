@@ -52,6 +52,16 @@ class Job:
     refusal: Answer | None = None
     losses: int = 0
 
+    @property
+    def needs_utf8(self) -> bool:
+        """Whether an address is not ASCII."""
+        return self.recipient.needs_utf8 or self.sender.needs_utf8
+
+    @property
+    def is_8bit(self) -> bool:
+        """Whether the content is not ASCII."""
+        return not self.content.isascii()
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -114,6 +124,7 @@ class Line:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.can_pipeline = client.has_extn("pipelining")
         self.knows_utf8 = client.has_extn("smtputf8")
+        self.takes_8bit = client.has_extn("8bitmime")
         self._before_dot, self._after_reply, self._next_job = before_dot, after_reply, next_job
         self.settled: list[Delivery] = []
         self.job: Job | None = None
@@ -203,9 +214,9 @@ class Line:
 
     def _envelope(self, job: Job) -> list[tuple[Step, bytes]]:
         """The commands that come before the content."""
-        option = (
-            " BODY=8BITMIME SMTPUTF8" if job.recipient.needs_utf8 or job.sender.needs_utf8 else ""
-        )
+        option = " BODY=8BITMIME" if job.is_8bit or job.needs_utf8 else ""
+        if job.needs_utf8:
+            option += " SMTPUTF8"
         commands = [
             (Step.MAIL, f"MAIL FROM:<{job.sender.envelope}>{option}\r\n".encode()),
             (Step.RCPT, f"RCPT TO:<{job.recipient.envelope}>\r\n".encode()),

@@ -93,12 +93,16 @@ def words(text: StepText, values: Mapping[str, str]) -> Wording:
     }
     return Wording(
         language=text.language,
-        subject=" ".join(fill(text.subject, values).split()),
-        title=fill(text.title, values),
-        todo=fill(text.todo, values),
+        subject=" ".join(_filled(text.subject, values).split()),
+        title=_filled(text.title, values),
+        todo=_filled(text.todo, values),
         body_html=mark_safe(body.html.filled(own)),  # noqa: S308 - values are escaped as they are put in
         body_text=body.text.filled(own),
     )
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    return fill(text, values) if "{" in text else text
 
 
 def _body(text: StepText, values: Mapping[str, str]) -> _Body | None:

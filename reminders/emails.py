@@ -6,8 +6,10 @@ Subjects name no procedure and no diagnosis. HTML and plain text are both comple
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +24,11 @@ from patients.calendars import calendar_file
 from patients.models import Appointment, Episode
 from portal.mail import Mail
 from portal.models import Clinic
+from procedures.models import Category, Step, StepText
 from procedures.wording import (
     NoWords,
     UnfilledPlaceholder,
+    Wording,
     clinic_values,
     fill,
     words_of,
@@ -56,29 +60,29 @@ class Item:
 
 
 class Writer:
-    """Writes the items of one batch. What a clinic fills in is read once for each clinic."""
+    """Writes the items of one batch. What a clinic fills in, and what a step says, is looked up once."""
 
     def __init__(self) -> None:
         self._clinic_values: dict[UUID, dict[str, str]] = {}
+        self._texts: dict[tuple[UUID, str], StepText] = {}
 
     def item(self, row: Reminder) -> Item:
         """Put one reminder into words. Raises Unwritable."""
-        with translation.override(row.recipient.language):
-            values = self._values(row)
+        with in_language(row.recipient.language):
             try:
-                words = _words(row, values)
+                words = self._words(row)
             except (NoWords, UnfilledPlaceholder) as error:
                 raise Unwritable(str(error)) from error
             return Item(
                 category=row.category,
-                category_label=str(row.get_category_display()),
+                category_label=_category_label(row.category, translation.get_language()),
                 patient_name=row.episode.patient.name,
                 subject=words.subject,
                 title=words.title,
                 todo=words.todo,
                 body_html=words.body_html,
                 body_text=words.body_text,
-                why_url=settings.BASE_URL + reverse("reminders:why", args=[row.id]),
+                why_url=_why_address(settings.BASE_URL).replace(str(_NOBODY), str(row.id)),
                 correction=row.correction > 0,
             )
 
@@ -88,9 +92,28 @@ class Writer:
             return self.item(row).title
         with translation.override(row.recipient.language):
             try:
-                return fill(words_of(row.step, row.recipient.language).title, self._values(row))
+                return fill(self._text(row.step, row.recipient.language).title, self._values(row))
             except (NoWords, UnfilledPlaceholder) as error:
                 raise Unwritable(str(error)) from error
+
+    def _words(self, row: Reminder) -> Wording:
+        if row.step is None:
+            return notices.words(row, self._values(row))
+        text = self._text(row.step, row.recipient.language)
+        return compiled.words(text, self._values(row))
+
+    def _text(self, step: Step, language: str) -> StepText:
+        key = (step.id, language)
+        if key not in self._texts:
+            self._texts[key] = words_of(step, language)
+        return self._texts[key]
+
+    def _names_window(self, row: Reminder) -> bool:
+        """Whether the step speaks of its X-ray's window; few do, and looking for it costs."""
+        if row.step is None:
+            return False
+        text = self._text(row.step, row.recipient.language)
+        return any("{window_" in part for part in (text.subject, text.title, text.todo, text.body))
 
     def _values(self, row: Reminder) -> dict[str, str]:
         clinic = row.episode.patient.clinic
@@ -102,19 +125,40 @@ class Writer:
             "reader_name": row.recipient.get_short_name(),
             **_episode_values(row.episode),
             **_appointment_values(row.appointment),
-            **_window_values(row.episode, row.step_key),
+            **(_window_values(row.episode, row.step_key) if self._names_window(row) else {}),
         }
-
-
-def _words(row: Reminder, values: dict[str, str]) -> Any:
-    if row.step is None:
-        return notices.words(row, values)
-    return compiled.words(words_of(row.step, row.recipient.language), values)
 
 
 def in_words(day: date) -> str:
     """A day as people say it, in the language in force: Monday 4 May 2026."""
+    return _day_in_words(day, translation.get_language())
+
+
+@lru_cache(maxsize=4096)
+def _day_in_words(day: date, _language: str | None) -> str:
+    """Kept by language: many mails of one run name the same days, and each name of a day is a look-up."""
     return date_format(day, "l j F Y")
+
+
+@lru_cache(maxsize=256)
+def _category_label(category: str, _language: str | None) -> str:
+    return str(Category(category).label)
+
+
+_NOBODY = UUID(int=0)
+
+
+@lru_cache(maxsize=8)
+def _why_address(base_url: str) -> str:
+    """Where a reader sees why a reminder came, for the reminder `_NOBODY`."""
+    return base_url + reverse("reminders:why", args=[_NOBODY])
+
+
+def in_language(language: str) -> AbstractContextManager[Any]:
+    """Put this language in force, unless it is already."""
+    return (
+        nullcontext() if translation.get_language() == language else translation.override(language)
+    )
 
 
 def _episode_values(episode: Episode) -> dict[str, str]:
@@ -146,7 +190,7 @@ def _window_values(episode: Episode, step_key: str) -> dict[str, str]:
 def compose(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, Any]:
     """The fields of the one message that carries these reminders, all for one person of one clinic."""
     first = reminders[0]
-    with translation.override(first.recipient.language):
+    with in_language(first.recipient.language):
         context = _context(reminders, items)
         text, html = compiled.render_mail(context)
         return {

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from portal import mail
 from reminders import emails
-from reminders.bulk import update_each
+from reminders.bulk import insert_all, update_each
 from reminders.models import Message, Reminder
 from reminders.outcomes import Tally, fail, held
 
@@ -93,7 +93,9 @@ def hand_over(letters: Collection[Letter], token: str, now: datetime, tally: Tal
     with transaction.atomic():
         ours = _still_ours([pk for letter in composed for pk in letter.ids], token)
         going = [letter for letter in composed if ours.issuperset(letter.ids)]
-        changed = [pk for letter in composed if letter not in going for pk in letter.ids]
+        changed = [
+            pk for letter in composed if not ours.issuperset(letter.ids) for pk in letter.ids
+        ]
         if changed:
             held(changed, token).update(
                 state=Reminder.State.RETRYING, lease_until=None, reason="changed_meanwhile"
@@ -126,6 +128,7 @@ def _still_ours(ids: Sequence[uuid.UUID], token: str) -> set[uuid.UUID]:
 
 def _store(letters: Sequence[Letter], token: str, now: datetime) -> None:
     new = [letter for letter in letters if letter.message is None]
+    again = [letter.message for letter in letters if letter.message is not None]
     for letter in letters:
         message = letter.message or _new_message(now)
         for name, value in letter.fields.items():
@@ -133,10 +136,9 @@ def _store(letters: Sequence[Letter], token: str, now: datetime) -> None:
         message.state = Message.State.SENDING
         message.attempts += 1
         letter.message = message
-    Message.objects.bulk_create([letter.message for letter in new if letter.message])
-    for letter in letters:
-        if letter not in new and letter.message:
-            letter.message.save()
+    insert_all(Message, [letter.message for letter in new if letter.message])
+    for message in again:
+        message.save()
     update_each(
         Reminder,
         "message",

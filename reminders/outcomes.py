@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from portal.mail import Answer, Outcome
 from reminders import counting, gates, journal, pacing
-from reminders.bulk import update_each
+from reminders.bulk import insert_all, update_each
 from reminders.models import Decision, Message, Reminder, Suppression
 from reminders.querysets import ReminderQuerySet
 
@@ -232,13 +232,18 @@ def _note_answers(
     gate: str,
     now: datetime,
 ) -> None:
-    Decision.objects.bulk_create(
+    decisions = [
         Decision(
-            reminder=row, decided_at=now, outcome=outcome, gate=gate, value=answer.response[:200]
+            reminder_id=row.id,
+            decided_at=now,
+            outcome=outcome,
+            gate=gate,
+            value=answer.response[:200],
         )
         for each, answer in answered
         for row in each.reminders
-    )
+    ]
+    insert_all(Decision, decisions)
 
 
 def _note(

@@ -23,7 +23,7 @@ class Choice(NamedTuple):
 
 def link(user_id: UUID, category: str) -> str:
     """The absolute address at which somebody can stop, and start again, one category of their mail."""
-    token = signing.dumps([str(user_id), category], salt=_SALT, compress=True)
+    token = signing.dumps([str(user_id), category], salt=_SALT)
     return settings.BASE_URL + reverse("reminders:unsubscribe", args=[token])
 
 

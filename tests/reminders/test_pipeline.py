@@ -154,7 +154,7 @@ def test_a_batch_costs_the_same_queries_however_many_reminders_it_holds(
     due(6)
     pipeline.claim(token="t", now=NOW)
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         loaded = pipeline.load("t")
     with django_assert_num_queries(5):
         gates.Surroundings.of(loaded, NOW)
