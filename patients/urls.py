@@ -1,4 +1,4 @@
-"""Addresses of a patient's appointments and check-ins, and of choosing whose pages to see."""
+"""Addresses of a patient's appointments, check-ins and exercises, and of choosing whose pages to see."""
 
 from django.urls import path
 
@@ -15,6 +15,8 @@ urlpatterns = [
     path("check-in/", views.check_in, name="check_in"),
     path("check-in/history/", views.check_in_history, name="check_in_history"),
     path("check-in/<uuid:pk>/", views.check_in_result, name="check_in_result"),
+    path("exercises/", views.exercises, name="exercises"),
+    path("exercises/<uuid:pk>/log/", views.exercise_log, name="exercise_log"),
     path("who-can-see/", views.who_can_see, name="who_can_see"),
     path("patient/", views.switch_patient, name="switch_patient"),
 ]

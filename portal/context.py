@@ -36,15 +36,17 @@ MAIN = (
     Place("messages", _("Messages"), "message", "reminders:messages"),
 )
 CHECK_IN = Place("check_in", _("How am I doing"), "check_in", "patients:check_in")
+EXERCISES = Place("exercises", _("Exercises"), "physiotherapy", "patients:exercises")
 ACCESS = Place("who_can_see", _("Who can see"), "shield", "patients:who_can_see")
 MORE = (
     CHECK_IN,
+    EXERCISES,
     Place("guide_list", _("Guide"), "book", "procedures:guide_list"),
     Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings"),
     ACCESS,
 )
 # What a carer who may see visits and reminders alone is not led to.
-FULL_VIEW_ONLY = frozenset({PLAN, CHECK_IN, ACCESS})
+FULL_VIEW_ONLY = frozenset({PLAN, CHECK_IN, EXERCISES, ACCESS})
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

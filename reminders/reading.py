@@ -56,6 +56,7 @@ class Card:
     answer: str
     element_id: str
     form_url: str = ""
+    exercises_url: str = ""
 
 
 def episodes_of(care: Care) -> list[Episode]:
@@ -151,7 +152,13 @@ def card(row: Reminder, writer: Writer, answer: str = "", when: str = "") -> Car
         answer=answer,
         element_id=f"step-{row.pk}",
         form_url=reverse("patients:check_in") if row.category == Category.CHECK_IN else "",
+        exercises_url=reverse("patients:exercises") if _is_exercise(row) else "",
     )
+
+
+def _is_exercise(row: Reminder) -> bool:
+    """Whether this is about exercises at home, and not about a visit."""
+    return row.category == Category.PHYSIOTHERAPY and can_be_answered(row)
 
 
 def title(row: Reminder, writer: Writer) -> str:

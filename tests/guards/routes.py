@@ -79,6 +79,10 @@ TABLE: dict[str, Route] = {
     "patients:check_in": Route(SIGN_IN, everyone(OK), FORM),
     "patients:check_in_history": Route(SIGN_IN, everyone(OK)),
     "patients:check_in_result": Route(SIGN_IN, everyone(MISSING)),
+    "patients:exercises": Route(SIGN_IN, everyone(OK)),
+    "patients:exercise_log": Route(
+        SIGN_IN, OF_THE_PATIENT | {"patient": GOES_ON, "carer": GOES_ON}, FORM
+    ),
     "patients:switch_patient": Route(SIGN_IN, everyone(GOES_ON), FORM),
     "patients:who_can_see": Route(SIGN_IN, everyone(OK)),
     # The guide is the same for everyone who is signed in; its records are words and not patients.

@@ -21,6 +21,7 @@ from tests.guards.routes import (
     needs_sign_in,
     walk,
 )
+from tests.patients.exercises import prescribed
 from tests.people import People
 
 OURS = ("portal:", "procedures:", "patients:", "reminders:")
@@ -74,6 +75,7 @@ def own(people: People) -> dict[str, str]:
         "portal:outbox_part": [uuid4(), 0],
         "patients:appointment_calendar": [visit.pk],
         "patients:check_in_result": [uuid4()],
+        "patients:exercise_log": [prescribed(people).pk],
         "procedures:guide": ["no-such-procedure"],
         "procedures:guide_print": ["no-such-procedure"],
         "procedures:guide_page": ["no-such-procedure", "no-such-page"],

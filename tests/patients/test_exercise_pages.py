@@ -1,0 +1,208 @@
+"""The exercises page: the list, the tick, the pain, the picture, and who may see it."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from patients.actions import end_prescription, log_exercise
+from patients.models import ExerciseLog, RelatedPerson
+from portal.models import AuditEvent
+from tests.factories import NOW, make_reminder
+from tests.patients.exercises import prescribed
+
+pytestmark = pytest.mark.django_db
+PAGE = reverse("patients:exercises")
+PAYLOAD = "<script>alert('x')</script>\"'{{7*7}}"
+
+
+@pytest.fixture
+def row(people):
+    return prescribed(people, times_a_day=2)
+
+
+@pytest.fixture
+def patient(people, sign_in):
+    return sign_in(people.patient.user)
+
+
+def text(response):
+    return " ".join(response.content.decode().split())
+
+
+def log_url(row):
+    return reverse("patients:exercise_log", args=[row.pk])
+
+
+def test_the_list_says_how_and_how_much(patient, row):
+    page = text(patient.get(PAGE))
+    for words in ("Heel slide", "2 sets of 10", "2 times a day", "Lie down.", "0 of 2 done"):
+        assert words in page
+
+
+def test_without_a_prescription_it_says_what_comes(patient):
+    assert "No exercises for today" in text(patient.get(PAGE))
+
+
+def test_one_tap_ticks_off_without_javascript(patient, row):
+    answer = patient.post(log_url(row), {"round": "1"}, follow=True)
+    assert answer.redirect_chain == [(f"{PAGE}#exercise-{row.pk}", 302)]
+    assert "1 of 2 done" in text(answer)
+    assert "Done, time 2 of 2" in text(answer)
+    assert ExerciseLog.objects.get().by == row.episode.patient.user
+
+
+def test_with_htmx_the_list_and_the_picture_come_back_alone(patient, row):
+    answer = patient.post(log_url(row), {"round": "1"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    assert "<html" not in text(answer)
+    assert "1 of 2 done" in text(answer)
+    assert "As a table" in text(answer)
+
+
+def test_a_double_press_ticks_off_once(patient, row):
+    for _press in range(2):
+        patient.post(log_url(row), {"round": "1"})
+    assert ExerciseLog.objects.count() == 1
+    assert AuditEvent.objects.filter(verb="exercise.log").count() == 1
+
+
+def test_all_done_is_praised(patient, row):
+    for number in (1, 2):
+        patient.post(log_url(row), {"round": number})
+    assert "All done for today." in text(patient.get(PAGE))
+
+
+def test_a_tick_can_be_taken_back(patient, row):
+    patient.post(log_url(row), {"round": "1"})
+    answer = patient.post(log_url(row), {"round": "1", "undo": "1"}, follow=True)
+    assert "0 of 2 done" in text(answer)
+    assert not ExerciseLog.objects.exists()
+
+
+def test_pain_is_told_if_one_likes(patient, row):
+    patient.post(log_url(row), {"round": "1"})
+    answer = patient.post(
+        log_url(row), {"round": "1", "pain_before": "0", "pain_after": "3"}, follow=True
+    )
+    assert "0 before, 3 after" in text(answer)
+    assert ExerciseLog.objects.values_list("pain_before", "pain_after").get() == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"round": "1", "pain_after": "11"}, "Choose pain from 0 to 10"),
+        ({"round": "one"}, "Choose pain from 0 to 10"),
+        ({"round": "3"}, "not on today&#x27;s list"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(patient, row, data, said):
+    assert said in text(patient.post(log_url(row), data, follow=True))
+    htmx = patient.post(log_url(row), data, headers={"HX-Request": "true"})
+    assert said in text(htmx)
+    assert not ExerciseLog.objects.exists()
+
+
+def test_a_note_is_shown_as_text(patient, people):
+    prescribed(people, note=PAYLOAD)
+    page = patient.get(PAGE).content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_picture_counts_days_and_forgives_gaps(patient, people):
+    row = prescribed(people, starts_on=NOW.date() - timedelta(days=9))
+    for days in (9, 8, 5, 2, 1):
+        log_exercise(
+            prescription=row, round=1, by=people.patient.user, now=NOW - timedelta(days=days)
+        )
+    page = text(patient.get(PAGE))
+    assert "You did exercises on 5 of 10 days. 2 days in a row." in page
+    assert page.count("sw-month-day sw-month-all") == 5 + 1
+    assert page.count('class="sw-month-day sw-month-none"') == 5
+    assert page.count("sw-month-rest") == 18
+    assert "just go on with the next" in page
+
+
+def test_what_was_ended_leaves_the_list_and_stays_in_the_picture(patient, people):
+    row = prescribed(people, starts_on=NOW.date() - timedelta(days=2))
+    log_exercise(prescription=row, round=1, by=people.patient.user, now=NOW - timedelta(days=1))
+    end_prescription(prescription=row, by=people.physiotherapist, now=NOW)
+    page = text(patient.get(PAGE))
+    assert "No exercises for today" in page
+    assert "You did exercises on 1 of 2 days." in page
+
+
+def test_a_closed_plan_has_no_list(patient, people, row):
+    type(people.episode).objects.filter(pk=people.episode.pk).update(status="finished")
+    assert "No exercises for today" in text(patient.get(PAGE))
+    answer = patient.post(log_url(row), {"round": "1"}, follow=True)
+    assert "This episode is closed." in text(answer)
+
+
+@pytest.mark.parametrize("who", ["other_patient", "far_patient"])
+def test_another_patient_finds_nothing(people, sign_in, row, who):
+    browser = sign_in(getattr(people, who).user)
+    assert browser.get(log_url(row)).status_code == 404
+    assert browser.post(log_url(row), {"round": "1"}).status_code == 404
+    assert "Heel slide" not in text(browser.get(PAGE))
+    assert not ExerciseLog.objects.exists()
+
+
+@pytest.mark.parametrize("who", ["former_carer", "nobody", "clerk", "physiotherapist"])
+def test_who_has_no_part_in_it_ticks_nothing_off(people, sign_in, row, who):
+    browser = sign_in(getattr(people, who))
+    assert browser.post(log_url(row), {"round": "1"}).status_code == 404
+    assert not ExerciseLog.objects.exists()
+
+
+def test_a_carer_for_visits_alone_is_refused_and_not_led_there(people, sign_in, row):
+    RelatedPerson.objects.filter(user=people.carer).update(scope="appointments")
+    browser = sign_in(people.carer)
+    assert browser.get(PAGE).status_code == 404
+    assert browser.post(log_url(row), {"round": "1"}).status_code == 404
+    assert PAGE not in text(browser.get(reverse("patients:appointments")))
+    assert not ExerciseLog.objects.exists()
+
+
+def test_a_carer_ticks_off_for_the_patient(people, sign_in, row):
+    sign_in(people.carer).post(log_url(row), {"round": "1"})
+    assert ExerciseLog.objects.get().by == people.carer
+
+
+def test_after_signing_in_again_the_list_is_shown(patient, row):
+    assert patient.get(log_url(row)).url == f"{PAGE}#exercise-{row.pk}"
+
+
+def test_todays_card_and_the_navigation_lead_there(patient, people):
+    step = people.adult_version.steps.get(key="exercises")
+    make_reminder(people.episode, step)
+    page = text(patient.get(reverse("reminders:today")))
+    assert f'href="{PAGE}">See my exercises' in page
+    assert page.count(f'href="{PAGE}"') == 3
+
+
+def test_a_spanish_reader_reads_spanish_and_a_missing_one_says_its_language(patient, people):
+    row = prescribed(people)
+    words = {"name": "Deslizar el talón", "instructions": ["Túmbese.", "Deslice."]}
+    row.exercise.words["es"] = words
+    row.exercise.save()
+    prescribed(people, "bridge")
+    people.patient.user.language = "es"
+    people.patient.user.save()
+    page = text(patient.get(PAGE))
+    assert 'lang="es">Deslizar el talón' in page
+    assert 'lang="en-gb">Bridge' in page
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_list_costs_the_same_queries(people, sign_in, django_assert_num_queries, count):
+    for number in range(count):
+        row = prescribed(people, f"one-{number}", times_a_day=3)
+        for number_of_round in range(1, count + 1):
+            log_exercise(prescription=row, round=number_of_round, by=people.patient.user, now=NOW)
+    browser = sign_in(people.patient.user)
+    browser.get(PAGE)
+    with django_assert_num_queries(9):
+        browser.get(PAGE)
