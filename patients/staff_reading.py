@@ -29,9 +29,7 @@ def in_clinics_words(check_in: CheckIn) -> list[Said]:
     clinic = check_in.episode.patient.clinic
     questions = {row.key: row for row in check_in.questionnaire.questions.all()}
     signs = {row["key"]: row for row in check_in.flags}
-    flagged = {
-        row.question for row in check_in.questionnaire.rules.all() if row.key in signs
-    }
+    flagged = {row.question for row in check_in.questionnaire.rules.all() if row.key in signs}
     with translation.override(clinic.language):
         return [
             _said(answer, questions.get(answer["key"]), clinic.language, flagged)
