@@ -8,7 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: run test faults check install install-dev lock format clean screenshots
+.PHONY: run test faults bench-dispatch bench-dispatch-slow bench-plan bench-scale check install install-dev lock format clean screenshots
 
 run: install
 	@[ -f .env ] || export STEPWISE_DEMO="$${STEPWISE_DEMO:-true}"; exec $(PY) manage.py run
@@ -41,6 +41,10 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 # ARGS goes to pytest; NO_SKIPS=1 fails when something could not run.
 test: check
 	@$(PY) tests/both_databases.py $(if $(NO_SKIPS),--no-skips) $(ARGS)
+
+# Measurements, each beside a reference of the same run (docs/performance.md). ARGS goes to the program.
+bench-dispatch bench-dispatch-slow bench-plan bench-scale: install-dev
+	@$(PY) -m benchmarks.$(subst -,_,$@) $(ARGS)
 
 # The fault tests at full size: hours. FAULTS_MAILS=1000 FAULTS_KILLS=40 make faults is shorter.
 # TEST_DATABASE=postgresql runs them there.

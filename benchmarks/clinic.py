@@ -104,7 +104,7 @@ def make_due(version: PathwayVersion, many: int) -> None:
 def make_all_due_again() -> None:
     """Forget what was sent: the reminders that went are due as before."""
     Decision.objects.all().delete()
-    Reminder.objects.exclude(state="planned", due_at__gt=NOW).update(
+    Reminder.objects.exclude(state="skipped").exclude(state="planned", due_at__gt=NOW).update(
         state="planned", reason="", attempts=0, lease_until=None, claimed_by="", settled_at=None,
         message=None,
     )  # fmt: skip
