@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from patients.adherence import Adherence, adherence_of
 from patients.models import (
     Alert,
     Appointment,
@@ -120,6 +121,7 @@ def record_of(patient: Patient, user: User) -> dict[str, Any]:
         "appointments": _appointments(patient) if rights["appointment_view"] else [],
         "messages_sent": _messages(patient) if rights["message_view"] else [],
         **(_check_ins(patient) if rights["checkin_view"] else {}),
+        "exercises": _exercises(patient, today) if rights["prescription_view"] else None,
         "answers": _answers(patient) if rights["stepresponse_view"] else [],
         "reads": _reads(patient) if rights["auditevent_view"] else [],
         "now": now,
@@ -243,6 +245,10 @@ def _check_ins(patient: Patient) -> dict[str, Any]:
         "trends": trends_of(newest),
         "alerts": list(alerts.most_pressing_first()),
     }
+
+
+def _exercises(patient: Patient, today: date) -> Adherence:
+    return adherence_of(patient, today, patient.clinic.language)
 
 
 def _answers(patient: Patient) -> list[Any]:

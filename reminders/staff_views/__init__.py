@@ -9,6 +9,7 @@ from typing import Any
 
 from reminders.staff_views.appointments import PAGES as APPOINTMENT_PAGES
 from reminders.staff_views.episodes import PAGES as EPISODE_PAGES
+from reminders.staff_views.exercises import PAGES as EXERCISE_PAGES
 from reminders.staff_views.messages import PAGES as MESSAGE_PAGES
 from reminders.staff_views.patients import PAGES as PATIENT_PAGES
 from reminders.staff_views.versions import PAGES as VERSION_PAGES
@@ -16,6 +17,13 @@ from reminders.staff_views.versions import PAGES as VERSION_PAGES
 
 def add_pages(site: Any) -> None:
     """Serve every page of this package in the admin."""
-    pages = PATIENT_PAGES + EPISODE_PAGES + APPOINTMENT_PAGES + MESSAGE_PAGES + VERSION_PAGES
+    pages = (
+        *PATIENT_PAGES,
+        *EPISODE_PAGES,
+        *EXERCISE_PAGES,
+        *APPOINTMENT_PAGES,
+        *MESSAGE_PAGES,
+        *VERSION_PAGES,
+    )
     for route, view, name in pages:
         site.add_page(route, view, name)

@@ -23,7 +23,10 @@ FRAME = {
     "view_on_site", "app_list", "search",
 }  # fmt: skip
 POST_ONLY = {"alert_acknowledge", "alert_resolve"}
-READ_ONLY = {"patient_page", "message_page", "message_html", "alert_page", "episode_version"}
+READ_ONLY = {
+    "patient_page", "message_page", "message_html", "alert_page", "episode_version", "version_mail",
+    "version_preview",
+}  # fmt: skip
 MODEL_VIEWS = ("changelist", "add", "history", "delete", "change")
 
 
@@ -128,7 +131,8 @@ def test_no_page_writes_for_a_role_without_the_right(people, own_rows, sign_in, 
 
 def test_another_clinics_record_is_as_good_as_missing(people, own_rows, far_rows, sign_in) -> None:
     client = sign_in(people.manager)
-    about_rows = [page for page in PAGES if "/0000" in _url_or_empty(page)]
+    of_managers = [page for page, right in PAGES.items() if Role.MANAGER in RIGHTS[right]]
+    about_rows = [page for page in of_managers if "/0000" in _url_or_empty(page)]
     assert len(about_rows) > 20
     read = {page: client.get(_url(page, far_rows)).status_code for page in about_rows}
     assert read == {page: 405 if page in POST_ONLY else 404 for page in about_rows}

@@ -1,0 +1,86 @@
+"""How a patient's exercises go, for staff: how much of what was asked was done, and how the pain is. No markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from patients.exercise_days import DAYS, Month, month_of
+from patients.models import ExerciseLog, Patient, Prescription
+from procedures.question_wording import in_language
+
+LATELY = 7
+BAD_PAIN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One prescription: rounds done and asked for in the last seven days, the last day, the last pain."""
+
+    prescription: Prescription
+    name: str
+    done: int
+    asked: int
+    last: ExerciseLog | None
+    pain: ExerciseLog | None
+    is_running: bool
+
+    @property
+    def tone(self) -> str:
+        """“bad” where little is done or the pain is high, “good” where most is done, else “warn”."""
+        after = self.pain.pain_after if self.pain else None
+        if after is not None and after >= BAD_PAIN:
+            return "bad"
+        if not self.asked or self.done >= 0.8 * self.asked:
+            return "good"
+        return "warn" if self.done >= 0.4 * self.asked else "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Adherence:
+    """All of a patient's exercises at a glance. Those that are over stand last."""
+
+    courses: list[Course]
+    month: Month
+
+    @property
+    def running(self) -> list[Course]:
+        """What is prescribed now, or will be."""
+        return [course for course in self.courses if course.is_running]
+
+    @property
+    def over(self) -> list[Course]:
+        """What was prescribed before."""
+        return [course for course in self.courses if not course.is_running]
+
+
+def adherence_of(patient: Patient, today: date, language: str) -> Adherence:
+    """What the patient's page shows. `today` is the clinic's local day. Two queries."""
+    rows = list(
+        Prescription.objects.filter(episode__patient=patient).select_related(
+            "exercise", "episode", "prescribed_by"
+        )
+    )
+    for row in rows:
+        row.episode.patient = patient
+    since = today - timedelta(days=DAYS - 1)
+    logs = list(ExerciseLog.objects.filter(prescription__episode__patient=patient, on__gte=since))
+    courses = [
+        _course(row, [log for log in logs if log.prescription_id == row.pk], today, language)
+        for row in rows
+    ]
+    return Adherence(courses, month_of(rows, logs, today))
+
+
+def _course(row: Prescription, logs: Sequence[ExerciseLog], today: date, language: str) -> Course:
+    week = [today - timedelta(days=number) for number in range(LATELY)]
+    return Course(
+        prescription=row,
+        name=str(in_language(row.exercise.words, language)[1]["name"]),
+        done=sum(1 for log in logs if log.on in week),
+        asked=row.times_a_day * sum(1 for day in week if row.is_for(day)),
+        last=logs[-1] if logs else None,
+        pain=next((log for log in reversed(logs) if log.pain_after is not None), None),
+        is_running=row.ended_at is None and (row.last_on is None or row.last_on >= today),
+    )
