@@ -14,7 +14,7 @@ from portal.demo import PARENT, PASSWORD, PATIENT, SECOND_PARENT
 from portal.models import Clinic, Invitation, User
 from procedures.models import PathwayVersion
 from reminders import actions
-from reminders.demo import check_ins
+from reminders.demo import check_ins, exercises
 from reminders.demo.cast import Part
 from reminders.demo.playback import Event
 
@@ -85,9 +85,18 @@ class Story:
         for days in check_ins.PAIN_ON:
             day = self._discharge_on + timedelta(days=days)
             yield self._event(day, time(8, self.number % 60), partial(self._check_in, days))
+        yield from self._exercising()
         if self.part.died_after is not None:
             died_on = self._final_surgery_on + timedelta(days=self.part.died_after)
             yield self._event(died_on, time(16), self._die)
+
+    def _exercising(self) -> Iterator[Event]:
+        for days in exercises.PHASES:
+            day = self._discharge_on + timedelta(days=days)
+            yield self._event(day, time(15), partial(self._prescribe, days))
+        for days in range(1, 7 * exercises.WEEKS_TOLD):
+            day = self._discharge_on + timedelta(days=days)
+            yield self._event(day, time(8, 30), partial(self._exercise, days))
 
     # --- What happens ------------------------------------------------------------------------
 
@@ -223,6 +232,19 @@ class Story:
         check_ins.acknowledge(
             self.episode, self.part.name, by=self._ward(), now=now + timedelta(minutes=12)
         )
+
+    def _prescribe(self, days: int, now: datetime) -> None:
+        by = self.stage.staff.get("physiotherapist")
+        if by and self.episode.is_open and self.patient.is_contactable:
+            exercises.start_phase(self.episode, days, by=by, now=now)
+
+    def _exercise(self, days: int, now: datetime) -> None:
+        """Every third ticks nothing off; the others on most days."""
+        links = list(self.patient.related_people.live(now.date()).select_related("user"))
+        by = self.patient.user or (links[0].user if links else None)
+        if by is None or not self.number % 3 or not self.patient.is_contactable:
+            return
+        exercises.do(self.episode, days, by=by, now=now)
 
     def _die(self, now: datetime) -> None:
         records.mark_deceased(patient=self.patient, on=now.date(), by=self._ward(), now=now)
