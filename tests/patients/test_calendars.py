@@ -97,7 +97,7 @@ def test_two_visits_come_in_one_file(people):
 
 
 def test_lines_end_and_fold_as_the_format_says(people):
-    people.location.address = "A very long address, " * 12
+    people.location.address = "A very long address, " * 10
     people.location.save()
     text = calendar_file(make_appointment(people.episode, location=people.location))
 
