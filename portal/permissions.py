@@ -153,6 +153,8 @@ PAGES: Mapping[str, str] = {
     "episode_milestone": "episode.confirm_milestone",
     "episode_version": "episode.follow_version",
     "version_move": "episode.follow_version",
+    "version_preview": "pathwayversion.view",
+    "version_mail": "pathwayversion.view",
     "episode_cancel": "episode.cancel",
     "episode_finish": "episode.finish",
     "appointment_book": "appointment.add",

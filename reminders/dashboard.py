@@ -40,6 +40,7 @@ from reminders.staff_record import countdown
 SHOWN = 8
 SURGERY_SOON = timedelta(days=14)
 BOOK_AHEAD = timedelta(weeks=2)
+REVIEW_SOON = timedelta(days=30)
 LOOK_BACK = timedelta(days=14)
 INVITED_LONG_AGO = timedelta(days=3)
 
@@ -283,6 +284,23 @@ def drafts(scene: Scene) -> Worklist:
     )
 
 
+def to_read_again(scene: Scene) -> Worklist:
+    """Approved pathway versions whose day of review is past or near, the longest overdue first."""
+    rows = _scoped(PathwayVersion.objects.approved(), scene, "pathwayversion.approve")
+    rows = rows.filter(review_on__lte=scene.today + REVIEW_SOON).select_related("pathway")
+
+    def entry(row: PathwayVersion) -> tuple[Entry, None]:
+        url = reverse("admin:procedures_pathwayversion_change", args=[row.pk])
+        is_over = row.review_on is not None and row.review_on < scene.today
+        words = _("overdue since %(day)s") if is_over else _("due by %(day)s")
+        detail = words % {"day": date_format(row.review_on or scene.today, "j M Y")}
+        return Entry(str(row), url, detail, "bad" if is_over else ""), None
+
+    more = reverse("admin:procedures_pathwayversion_changelist") + "?status__exact=active"
+    worklist = Worklist(_("Pathways to read again"), _("No pathway is due for review."), more)
+    return _fill(worklist, rows.order_by("review_on", "pathway__name"), entry)
+
+
 def _scoped(rows: Any, scene: Scene, right: str) -> Any:
     return within(rows.visible_to(scene.user), scene.user, right)
 
@@ -296,4 +314,5 @@ WORKLISTS: tuple[tuple[str, Callable[[Scene], Worklist]], ...] = (
     ("patient.invite", unreachable),
     ("appointment.view", surgery_soon),
     ("pathwayversion.approve", drafts),
+    ("pathwayversion.approve", to_read_again),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -86,12 +86,17 @@ def _people(patient: Patient) -> Iterable[Person]:
     clinic_zone = patient.clinic.time_zone
     if patient.user is not None and patient.user.is_active:
         yield Person(patient.user.id, patient.user.time_zone or clinic_zone, is_patient=True)
-    if patient._state.adding:
+    if patient._state.adding and "related_people" not in _held(patient):
         return
     for link in patient.related_people.all():
         if link.ended_at is None and link.user.is_active:
             zone = link.user.time_zone or clinic_zone
             yield Person(link.user_id, zone, False, link.starts_on, link.ends_on)
+
+
+def _held(patient: Patient) -> Collection[str]:
+    """The relations that are at hand without asking the database."""
+    return patient.__dict__.get("_prefetched_objects_cache", {}).keys()
 
 
 def _visits(episode: Episode) -> Iterable[Visit]:

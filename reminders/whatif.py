@@ -82,16 +82,16 @@ def sample(
     episode = Episode(
         patient=patient, procedure=version.pathway.procedure, version=version, side="left"
     )
-    _keep_in_memory(episode, "appointments", [])
-    _keep_in_memory(episode, "imaging_requests", [])
-    _keep_in_memory(patient, "related_people", [])
+    keep_in_memory(episode, "appointments", [])
+    keep_in_memory(episode, "imaging_requests", [])
+    keep_in_memory(patient, "related_people", [])
     _set_anchors(episode, anchors)
     return episode
 
 
 def _set_anchors(episode: Episode, anchors: Mapping[str, date]) -> None:
     rows = [AnchorDate(episode=episode, anchor=anchor, on=on) for anchor, on in anchors.items()]
-    _keep_in_memory(episode, "anchor_dates", rows)
+    keep_in_memory(episode, "anchor_dates", rows)
 
 
 def _set_windows(episode: Episode) -> None:
@@ -104,9 +104,9 @@ def _set_windows(episode: Episode) -> None:
         for step, (first, last) in windows(episode).items()
         if step.id not in seen_to
     ]
-    _keep_in_memory(episode, "imaging_requests", [*kept, *moved])
+    keep_in_memory(episode, "imaging_requests", [*kept, *moved])
 
 
-def _keep_in_memory(row: Model, relation: str, rows: list[Any]) -> None:
+def keep_in_memory(row: Model, relation: str, rows: list[Any]) -> None:
     """Let `row.relation.all()` answer with these rows, as a prefetch does."""
     row.__dict__.setdefault("_prefetched_objects_cache", {})[relation] = rows

@@ -12,6 +12,7 @@ from reminders.staff_views.episodes import PAGES as EPISODE_PAGES
 from reminders.staff_views.exercises import PAGES as EXERCISE_PAGES
 from reminders.staff_views.messages import PAGES as MESSAGE_PAGES
 from reminders.staff_views.patients import PAGES as PATIENT_PAGES
+from reminders.staff_views.previews import PAGES as PREVIEW_PAGES
 from reminders.staff_views.versions import PAGES as VERSION_PAGES
 
 
@@ -23,6 +24,7 @@ def add_pages(site: Any) -> None:
         *EXERCISE_PAGES,
         *APPOINTMENT_PAGES,
         *MESSAGE_PAGES,
+        *PREVIEW_PAGES,
         *VERSION_PAGES,
     )
     for route, view, name in pages:
