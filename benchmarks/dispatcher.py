@@ -7,7 +7,6 @@ Runs on the ground that the starting process made (benchmarks.ground).
 
 from __future__ import annotations
 
-import gc
 import sys
 import time
 from collections import Counter
@@ -96,9 +95,6 @@ def main(most: int, *, with_parts: bool) -> None:
     connection.ensure_connection()
     count_copies()
     warm_up()
-    if "freeze" in sys.argv:
-        gc.collect()
-        gc.freeze()
 
     def job() -> int:
         with connection.execute_wrapper(count):

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import transaction
 
 from patients.models import Episode, PlanRequest
+from reminders.bulk import insert_all
 from reminders.diff import DROPPED, Change, Diff, Existing, Item, compare
 from reminders.inputs import case_of, rules_of
 from reminders.models import Message, Reminder
@@ -116,7 +117,7 @@ _EXISTING_FIELDS = (
 def _write(diff: Diff, episode: Episode, now: datetime) -> None:
     writes = [item for item in diff.items if item.writes]
     new = [item for item in writes if item.existing is None]
-    Reminder.objects.bulk_create([_new_row(item, episode, now) for item in new], batch_size=500)
+    insert_all(Reminder, [_new_row(item, episode, now) for item in new])
     _drop([item for item in writes if item.change is Change.DROPPED], now)
     _refresh([item for item in writes if item.change is Change.KEPT])
     _move([item for item in writes if item.existing and item.change in _MOVES], now)
