@@ -62,14 +62,18 @@ class Reminder(Record):
     category = models.CharField(max_length=20, choices=Category)
     is_essential = models.BooleanField(default=False)
     context = models.JSONField(
-        default=dict, blank=True, help_text=_("What a notice says, for example the old and new date.")
+        default=dict,
+        blank=True,
+        help_text=_("What a notice says, for example the old and new date."),
     )
 
     local_date = models.DateField()
     local_time = models.TimeField()
     time_zone = models.CharField(max_length=64)
     counted_from = models.CharField(
-        max_length=40, blank=True, help_text=_("The date, or the moment of the visit, that the words speak of.")
+        max_length=40,
+        blank=True,
+        help_text=_("The date, or the moment of the visit, that the words speak of."),
     )
     due_at = models.DateTimeField()
     valid_until = models.DateTimeField()
@@ -173,7 +177,9 @@ class Message(Record):
     last_response = models.CharField(max_length=500, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     bounced_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("When a mail server said that it cannot be delivered for good.")
+        null=True,
+        blank=True,
+        help_text=_("When a mail server said that it cannot be delivered for good."),
     )
 
     objects = MessageQuerySet.as_manager()
@@ -239,7 +245,9 @@ class Preference(Record):
         verbose_name = _("preference")
         verbose_name_plural = _("preferences")
         constraints = (
-            models.UniqueConstraint(fields=("user", "category"), name="preference_once_per_category"),
+            models.UniqueConstraint(
+                fields=("user", "category"), name="preference_once_per_category"
+            ),
         )
 
     def __str__(self) -> str:

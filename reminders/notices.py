@@ -38,12 +38,16 @@ def _surgery_moved(row: Reminder, values: Mapping[str, str]) -> Wording:
 
 
 def _surgery_cancelled(row: Reminder, values: Mapping[str, str]) -> Wording:
-    body = _("We will not send you any more steps for it. If you did not expect this, please call us.")
+    body = _(
+        "We will not send you any more steps for it. If you did not expect this, please call us."
+    )
     return Wording(
         language=row.recipient.language,
         subject=_("Your date has been cancelled"),
-        title=_("Your operation on %(old)s will not take place") % {"old": _day(row.context["old"])},
-        todo=_("Call us on %(phone)s if you have any question.") % {"phone": values["clinic_phone"]},
+        title=_("Your operation on %(old)s will not take place")
+        % {"old": _day(row.context["old"])},
+        todo=_("Call us on %(phone)s if you have any question.")
+        % {"phone": values["clinic_phone"]},
         body_html=format_html("<p>{}</p>", body),
         body_text=body,
     )
