@@ -52,7 +52,8 @@ class AlertState(admin.SimpleListFilter):
             case "all":
                 return queryset
         # A page about one alert asks for it by its key, whatever its state.
-        return queryset if request.resolver_match.kwargs else queryset.filter(resolved_at=None)
+        match = request.resolver_match
+        return queryset if match and match.kwargs else queryset.filter(resolved_at=None)
 
 
 @admin.register(Alert)

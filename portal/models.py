@@ -246,7 +246,7 @@ class AuditEvent(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Add the row. Raises TypeError for a row that exists: an audit trail is not edited."""
-        if self.pk is not None:
+        if not self._state.adding:
             raise TypeError("An audit event cannot be changed.")
         super().save(*args, **kwargs)
 

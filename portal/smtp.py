@@ -143,7 +143,7 @@ class SmtpSender:
         self._lines: dict[Line, float] = {}
         self._queue: deque[Job] = deque()
         self._breaks = 0
-        self._holds_back = _sends_all
+        self._holds_back: Callable[[Mail], bool] = _sends_all
         # As the last server said that was spoken to; the first mails of all go in ASCII.
         self._takes_8bit = False
 

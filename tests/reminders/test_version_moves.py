@@ -12,6 +12,7 @@ from portal import clock
 from portal.models import AuditEvent
 from reminders import actions
 from reminders.diff import Change
+from reminders.inputs import rules_of
 from reminders.models import Reminder
 from reminders.reconciler import preview
 from tests.factories import make_message, make_version
@@ -53,7 +54,7 @@ def test_the_preview_of_many_is_that_of_each_and_writes_nothing(planned, newer) 
 
     found = actions.preview_version(episodes=episodes, version=newer, now=planned.now)
 
-    rules = actions.rules_of(newer)
+    rules = rules_of(newer)
     each = {row.pk: preview(row, now=planned.now, rules=rules) for row in episodes}
     assert found == each
     assert _rows() == before
@@ -96,6 +97,7 @@ def test_what_was_sent_is_known_by_its_key_and_never_repeated(planned, newer) ->
     )
 
     [kept] = Reminder.objects.filter(episode=planned.episode, step_key="pack-bag")
+    assert kept.step
     assert (kept.pk, kept.state, kept.step.version) == (row.pk, "sent", planned.adult_version)
     assert _states(planned.episode)["day-before", 0] == "cancelled"
     assert _states(planned.episode)["walk", 0] == "planned"
