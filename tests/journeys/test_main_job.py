@@ -161,6 +161,7 @@ def assert_each_went_once_at_its_local_time(patient: Patient, smtp_server) -> No
     assert patient.user
     sent = Reminder.objects.filter(episode__patient=patient, state="sent", kind="step")
     for day, at, sent_at in sent.values_list("local_date", "local_time", "message__sent_at"):
+        assert sent_at
         late = sent_at - datetime.combine(day, at, LONDON)
         assert timedelta(0) <= late < timedelta(minutes=5), (day, at, late)
     keys = Counter(sent.values_list("step_key", "occurrence", "correction"))
