@@ -45,7 +45,7 @@ def exercise_log(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         _act(request, row, care)
     if request.headers.get("HX-Request"):
-        return _part(request, care)
+        return _part(request, row, care)
     return redirect(f"{reverse('patients:exercises')}#exercise-{row.pk}")
 
 
@@ -64,7 +64,7 @@ def _act(request: HttpRequest, row: Prescription, care: Care) -> None:
         notes.error(request, error.messages[0])
 
 
-def _part(request: HttpRequest, care: Care) -> HttpResponse:
+def _part(request: HttpRequest, row: Prescription, care: Care) -> HttpResponse:
     """What htmx puts in place of the list: list and picture belong together."""
-    context = _context(care, programme_of(care)) | {"is_part": True}
+    context = _context(care, programme_of(care)) | {"is_part": True, "ticked": row.pk}
     return render(request, "patients/_exercises.html", context)
