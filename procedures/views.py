@@ -10,8 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from portal import clock
 from portal.models import User
 from procedures.guide import Guide, clinic_of_reader, guides, plan_of, sections_of
+from procedures.pdf import guide_as_pdf
 from procedures.search import search
 
 
@@ -68,6 +70,20 @@ def guide_print(request: HttpRequest, procedure: str) -> HttpResponse:
         "crumbs": [*_crumbs(found, is_last=False), {"label": _("All on one page")}],
     }
     return render(request, "procedures/guide_print.html", context)
+
+
+@require_http_methods(["GET"])
+def guide_pdf(request: HttpRequest, procedure: str) -> HttpResponse:
+    """The whole guide as a file to keep. Raises Http404."""
+    found = _guide_or_404(request, procedure)
+    clinic = clinic_of_reader(cast("User", request.user))
+    chapters = [(page, sections_of(page, clinic)) for page in found.pages]
+    content = guide_as_pdf(found, chapters, clinic=clinic.name if clinic else "", on=clock.today())
+    return HttpResponse(
+        content,
+        content_type="application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="{found.procedure.key}.pdf"'},
+    )
 
 
 def _guide_or_404(request: HttpRequest, key: str) -> Guide:

@@ -89,6 +89,7 @@ TABLE: dict[str, Route] = {
     "procedures:guide_list": Route(SIGN_IN, everyone(OK)),
     "procedures:guide": Route(SIGN_IN, everyone(MISSING)),
     "procedures:guide_print": Route(SIGN_IN, everyone(MISSING)),
+    "procedures:guide_pdf": Route(SIGN_IN, everyone(MISSING)),
     "procedures:guide_page": Route(SIGN_IN, everyone(MISSING)),
     "reminders:today": Route(SIGN_IN, everyone(OK)),
     "reminders:plan": Route(SIGN_IN, everyone(OK)),

@@ -78,6 +78,7 @@ def own(people: People) -> dict[str, str]:
         "patients:exercise_log": [prescribed(people).pk],
         "procedures:guide": ["no-such-procedure"],
         "procedures:guide_print": ["no-such-procedure"],
+        "procedures:guide_pdf": ["no-such-procedure"],
         "procedures:guide_page": ["no-such-procedure", "no-such-page"],
         "reminders:message": [message.pk],
         "reminders:message_html": [message.pk],

@@ -70,7 +70,14 @@ def test_pages_open_in_order(client):
 
 @pytest.mark.parametrize(
     "url",
-    ["/guide/", "/guide/?q=socket", "/guide/pao/", "/guide/pao/print/", "/guide/pao/pao-weeks/"],
+    [
+        "/guide/",
+        "/guide/?q=socket",
+        "/guide/pao/",
+        "/guide/pao/print/",
+        "/guide/pao/pdf/",
+        "/guide/pao/pao-weeks/",
+    ],
 )
 def test_everyone_who_is_signed_in_reads_it_and_nobody_else(client, url):
     assert client.get(url).status_code == 200
