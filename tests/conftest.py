@@ -3,10 +3,16 @@
 The people are in tests/people.py, the making of rows in tests/factories.py.
 """
 
+import functools
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from procedures.loading import CATALOGUE, drafts, read_catalogue
+from procedures.loading.catalogue import Catalogue
 
 pytest_plugins = ["tests.processes", "tests.smtp", "tests.browser", "tests.people"]
 
@@ -29,3 +35,19 @@ def site(live_server, settings):
     settings.BASE_URL = live_server.url
     settings.CSRF_TRUSTED_ORIGINS = [live_server.url]
     return live_server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def catalogue_read_once() -> Iterator[None]:
+    """Read and check the real catalogue once for all tests that load it: its files do not change in a run.
+
+    Other folders, which tests make and change, are read each time.
+    """
+    kept = functools.cache(read_catalogue)
+
+    def read(folder: Path = CATALOGUE) -> Catalogue:
+        return kept(folder) if folder == CATALOGUE else read_catalogue(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drafts, "read_catalogue", read)
+        yield
