@@ -150,6 +150,7 @@ def taken_port():
         yield listener.getsockname()[1]
 
 
+@pytest.mark.once
 @pytest.mark.fault
 def test_ctrl_c_ends_everything_and_the_next_start_keeps_the_data(clinic):
     process = clinic.start()
@@ -171,6 +172,7 @@ def test_ctrl_c_ends_everything_and_the_next_start_keeps_the_data(clinic):
     assert clinic.living() == {}
 
 
+@pytest.mark.once
 @pytest.mark.fault
 def test_two_clinics_run_side_by_side_and_a_third_on_the_same_folder_does_not(new_clinic):
     one, other = new_clinic(), new_clinic()
@@ -184,6 +186,7 @@ def test_two_clinics_run_side_by_side_and_a_third_on_the_same_folder_does_not(ne
     assert "Stepwise already runs on the folder" in third.output
 
 
+@pytest.mark.once
 @pytest.mark.fault
 @pytest.mark.skipif(
     sys.platform != "linux", reason="Only Linux tells a child of its parent's death"
@@ -198,6 +201,7 @@ def test_killing_the_command_hard_ends_what_it_started(clinic):
     wait_until(lambda: clinic.living() == {}, seconds=30, what="the processes to end")
 
 
+@pytest.mark.once
 @pytest.mark.fault
 @pytest.mark.parametrize("part", [" worker ", "redis-server"])
 def test_one_part_that_dies_brings_the_rest_down_with_its_name(clinic, part):
@@ -248,6 +252,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(clinic):
     assert len(clinic.output.strip().splitlines()) == 1
 
 
+@pytest.mark.once
 def test_a_silent_service_is_given_up_on(clinic, taken_port):
     clinic.more["REDIS_URL"] = f"redis://127.0.0.1:{taken_port}/0"
     started = time.monotonic()

@@ -463,4 +463,4 @@ def test_today_costs_the_same_with_one_entry_as_with_many(
             client.get(reverse("admin:index"))
 
 
-TODAY_QUERIES = 18
+TODAY_QUERIES = 19
