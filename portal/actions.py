@@ -161,9 +161,7 @@ def give_role(*, user: User, clinic: Clinic, role: str, by: User | None) -> Prac
     if not user.is_staff:
         user.is_staff = True
         user.save(update_fields=["is_staff"])
-    membership, is_new = PractitionerRole.objects.get_or_create(
-        user=user, clinic=clinic, role=role
-    )
+    membership, is_new = PractitionerRole.objects.get_or_create(user=user, clinic=clinic, role=role)
     if is_new:
         audit.record(
             Action.CREATE, "role.give", by=by, obj=membership, clinic=clinic, after={"role": role}
@@ -227,7 +225,11 @@ def save_setting(*, row: Clinic | Location, by: User, changed: list[str]) -> Non
     """Store a clinic or one of its places as a form filled it in. `changed` names the fields that are new."""
     is_new = row._state.adding
     stored = None if is_new else type(row).objects.get(pk=row.pk)
-    before, after = audit.changes(stored, {name: getattr(row, name) for name in changed}) if stored else ({}, {})
+    before, after = (
+        audit.changes(stored, {name: getattr(row, name) for name in changed})
+        if stored
+        else ({}, {})
+    )
     row.full_clean()
     row.save()
     clinic = row if isinstance(row, Clinic) else row.clinic

@@ -120,7 +120,9 @@ def _address_in(text: str) -> str | None:
 
 def changes(obj: models.Model, new: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What setting the fields of `new` would change on `obj`, as (before, after) fit for JSON."""
-    before = {name: getattr(obj, name) for name, value in new.items() if getattr(obj, name) != value}
+    before = {
+        name: getattr(obj, name) for name, value in new.items() if getattr(obj, name) != value
+    }
     after = {name: new[name] for name in before}
     return _plain(before), _plain(after)
 

@@ -103,7 +103,9 @@ class Clinic(Record):
     )
     phone_in_hours = models.CharField(_("phone in opening hours"), max_length=40)
     opening_hours = models.CharField(
-        _("opening hours"), max_length=120, help_text=_("For example: Monday to Friday, 8 am to 6 pm")
+        _("opening hours"),
+        max_length=120,
+        help_text=_("For example: Monday to Friday, 8 am to 6 pm"),
     )
     phone_out_of_hours = models.CharField(_("phone out of hours"), max_length=40)
     emergency_wording = models.CharField(
@@ -114,7 +116,9 @@ class Clinic(Record):
     sending_from = models.TimeField(_("send no mail before"), default=time(8))
     sending_until = models.TimeField(_("send no mail from"), default=time(20))
     daily_cap = models.PositiveSmallIntegerField(
-        _("mails a day at most, per person"), default=4, help_text=_("Essential mails do not count.")
+        _("mails a day at most, per person"),
+        default=4,
+        help_text=_("Essential mails do not count."),
     )
     on_call_email = models.EmailField(
         _("email address on call"),
@@ -162,7 +166,9 @@ class Location(Record):
         verbose_name_plural = _("locations")
         ordering = ("name",)
         constraints = (
-            models.UniqueConstraint(fields=("clinic", "name"), name="location_name_unique_in_clinic"),
+            models.UniqueConstraint(
+                fields=("clinic", "name"), name="location_name_unique_in_clinic"
+            ),
         )
 
     def __str__(self) -> str:
@@ -184,7 +190,9 @@ class Role(models.TextChoices):
 class PractitionerRole(Record):
     """One role of one member of staff at one clinic. Somebody may hold several."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="roles")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="roles"
+    )
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="roles")
     role = models.CharField(_("role"), max_length=20, choices=Role)
 
@@ -192,7 +200,9 @@ class PractitionerRole(Record):
         verbose_name = _("role")
         verbose_name_plural = _("roles")
         constraints = (
-            models.UniqueConstraint(fields=("user", "clinic", "role"), name="role_unique_per_clinic"),
+            models.UniqueConstraint(
+                fields=("user", "clinic", "role"), name="role_unique_per_clinic"
+            ),
         )
 
     def __str__(self) -> str:
