@@ -1,18 +1,18 @@
 """A clinic with many reminders due, a mail server with faults, and what is left when all is over."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.utils import timezone
 
 from patients.models import Episode, Patient
@@ -21,47 +21,94 @@ from portal.processes import die_with_parent
 from reminders.models import Message, Reminder, SendingChannel
 from tests.factories import make_clinic, make_version
 from tests.processes import end, wait_until, worker_environment
-from tests.smtp import MailServer, free_port
+from tests.smtp import Delivery, free_port
 
 # Mails that a killed worker may have handed over without having recorded it.
 IN_FLIGHT = 16
 
 
 @dataclass
-class FaultyServer(MailServer):
-    """A mail server that is slow, drops connections after DATA, or refuses, each with a chance.
+class FaultyServer:
+    """A mail server that is slow, hangs up after DATA, or refuses, each with a chance.
 
-    What it has taken counts as delivered, whether its answer arrived or not.
+    What it has taken counts as delivered, whether its answer arrived or not. It is our own because
+    aiosmtpd reads for ever from a client that was killed in the middle of a mail.
     """
 
+    port: int = 0
     delay: float = 0.0
     drops: float = 0.0
     refuses: float = 0.0
     refusals: tuple[str, ...] = ("451 4.3.0 try later", "452 4.2.2 full just now")
+    delivered: list[Delivery] = field(default_factory=list)
     chance: random.Random = field(default_factory=lambda: random.Random(7))
-    controller: Controller | None = None
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        if self.delay:
-            await asyncio.sleep(self.delay)
-        if self.chance.random() < self.refuses:
-            return self.chance.choice(self.refusals)
-        reply = await super().handle_DATA(server, session, envelope)
-        if self.chance.random() < self.drops and isinstance(server.transport, asyncio.Transport):
-            server.transport.abort()
-        return reply
+    _loop: asyncio.AbstractEventLoop | None = None
+    _thread: threading.Thread | None = None
 
     def listen(self) -> None:
         """Begin, or begin again, at the same port."""
         self.port = self.port or free_port()
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
-        self.controller.start()
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
+        self._thread.start()
+        assert started.wait(10)
 
     def shut(self) -> None:
-        """Stop listening: connections are refused from here on."""
-        if self.controller is not None:
-            self.controller.stop()
-            self.controller = None
+        """Hang up on everybody and stop listening: connections are refused from here on."""
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+            self._loop = self._thread = None
+
+    def _run(self, started: threading.Event) -> None:
+        self._loop = loop = asyncio.new_event_loop()
+        listening = asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=500)
+        server = loop.run_until_complete(listening)
+        started.set()
+        loop.run_forever()
+        server.close()
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks))
+        loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Talk with one client until it leaves, in whatever way it does."""
+        with contextlib.suppress(
+            asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError
+        ):
+            writer.write(b"220 faulty.test ESMTP\r\n")
+            await self._talk(reader, writer)
+        writer.transport.abort()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sender = recipient = ""
+        while True:
+            line = (await reader.readuntil(b"\r\n")).decode().strip()
+            verb, reply = line[:4].upper(), "250 2.0.0 OK"
+            if verb == "EHLO":
+                reply = "250-faulty.test\r\n250-PIPELINING\r\n250 8BITMIME"
+            elif verb == "MAIL":
+                sender = line
+            elif verb == "RCPT":
+                recipient = line[line.index("<") + 1 : line.index(">")]
+            elif verb == "DATA":
+                writer.write(b"354 go on\r\n")
+                reply = await self._take(sender, recipient, await reader.readuntil(b"\r\n.\r\n"))
+            writer.write(f"{reply}\r\n".encode())
+            if verb == "QUIT":
+                return
+
+    async def _take(self, sender: str, recipient: str, raw: bytes) -> str:
+        await asyncio.sleep(self.delay)
+        if self.chance.random() < self.refuses:
+            return self.chance.choice(self.refusals)
+        self.delivered.append(Delivery(sender, [recipient], raw))
+        if self.chance.random() < self.drops:
+            raise ConnectionError
+        return "250 2.0.0 OK"
 
     @property
     def copies(self) -> Counter[str]:
@@ -151,14 +198,27 @@ class Crowd:
         process.wait()
         self.kills += 1
 
-    def kill_child(self, process: subprocess.Popen[bytes]) -> bool:
-        """Kill one pool process of a worker; the worker replaces it. False where it has none just now."""
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        if not children:
-            return False
-        os.kill(int(children[0]), signal.SIGKILL)
-        self.kills += 1
-        return True
+    def kill_child(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill one pool process of a worker; the worker replaces it."""
+        children = self._children(process)
+        if children:
+            os.kill(children[0], signal.SIGKILL)
+            self.kills += 1
+
+    def is_up(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether a worker has both its pool processes."""
+        return len(self._children(process)) >= 2
+
+    def revived(self, process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        """The worker itself, or where it has ended another in its place, as a supervisor does it."""
+        return process if process.poll() is None else self.worker(processes=2)
+
+    def _children(self, process: subprocess.Popen[bytes]) -> list[int]:
+        file = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        try:
+            return [int(child) for child in file.read_text().split()]
+        except FileNotFoundError:
+            return []
 
     def end(self) -> None:
         """End whatever still runs."""
