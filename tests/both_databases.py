@@ -58,7 +58,8 @@ def run_suite(database: str, arguments: list[str], folder: Path) -> Counts:
     """Run the suite on one database; its output comes with the database's name before each line."""
     report = folder / f"{database}.xml"
     chosen = "not benchmark" if database == DATABASES[0] else "not benchmark and not once"
-    options = ["-m", chosen, f"--junitxml={report}", "-p", "no:cacheprovider"]
+    # Two processes each: half of the time a test waits, for a worker, a browser or a server.
+    options = ["-n", "2", "-m", chosen, f"--junitxml={report}", "-p", "no:cacheprovider"]
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", *options, *arguments],
         cwd=REPOSITORY,
