@@ -8,7 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: run test faults bench-dispatch bench-dispatch-slow bench-plan bench-scale check install install-dev lock format clean screenshots
+.PHONY: run test faults bench-dispatch bench-dispatch-slow bench-plan bench-scale check install install-dev lock format messages clean screenshots
 
 run: install
 	@[ -f .env ] || export STEPWISE_DEMO="$${STEPWISE_DEMO:-true}"; exec $(PY) manage.py run
@@ -67,6 +67,10 @@ check: install-dev
 # Lays out the code as `make check` wants it.
 format: install-dev
 	@$(PY) -m ruff check --fix-only --quiet . ; $(PY) -m ruff format .
+
+# Brings locale/*/LC_MESSAGES/django.po up to date with the code, and counts what is to translate.
+messages: install-dev
+	@SECRET_KEY=unused STEPWISE_DEMO=true $(PY) manage.py makemessages
 
 # Pictures of every page, from a demo that `make run` serves in another terminal.
 screenshots: install-dev

@@ -10,6 +10,8 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.db import connections
 
+from portal import translations
+
 # Seconds another process's write is waited for, at the least.
 SHORTEST_SQLITE_WAIT = 20
 
@@ -89,6 +91,22 @@ def check_worker(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
         if "expires" not in entry.get("options", {})
     ]
     return found
+
+
+@register(Tags.translation)
+def check_translations(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """W004: pages and mails would be in English, whatever language a person chose."""
+    return [
+        checks.Warning(
+            f"The translations of {file.parent.parent.name} are not compiled, or are out of date.",
+            hint="Run `manage.py compilemessages`, then start again.",
+            id="portal.W004",
+        )
+        for locale in settings.LOCALE_PATHS
+        for file in translations.stale(locale)
+    ]
 
 
 @register(deploy=True)

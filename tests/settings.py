@@ -28,8 +28,13 @@ if os.environ.get("TEST_DATABASE") == "postgresql" and "DATABASE_URL" not in os.
 
     os.environ["DATABASE_URL"] = start_postgres()
 
+from portal import translations  # noqa: E402
 from portal.settings import *  # noqa: E402, F403
-from portal.settings import DATABASES, STORAGES  # noqa: E402
+from portal.settings import DATABASES, LOCALE_PATHS, STORAGES  # noqa: E402
+
+# Before Django reads them: it reads them once.
+for _locale in LOCALE_PATHS:
+    translations.compile_stale(_locale)
 
 # Hashing a password slowly is for real ones.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -9,6 +9,7 @@ import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ class Command(BaseCommand):
     # --- Preparing ---------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Bring the database, the catalogue, the demo and the static files up to date."""
+        """Bring the translations, the database, the catalogue, the demo and the static files up to date."""
+        call_command("compilemessages", stdout=StringIO())
         self.step("Preparing the database", self.migrate)
         self.step("Loading the catalogue", lambda: call_command("load_catalogue", verbosity=0))
         if settings.STEPWISE_DEMO:
