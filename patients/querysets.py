@@ -95,12 +95,13 @@ class EpisodeQuerySet(_OfPatientQuerySet):
 
     def for_planning(self) -> Self:
         """Fetch with an episode all that its plan depends on, in a constant number of queries."""
-        from patients.models import ImagingRequest, RelatedPerson  # built from this module
+        from patients.models import Hold, ImagingRequest, RelatedPerson  # built from this module
 
         return self.select_related("patient__clinic", "patient__user", "version").prefetch_related(
             "anchor_dates",
             "appointments",
             "version__steps",
+            models.Prefetch("holds", Hold.objects.standing()),
             models.Prefetch("imaging_requests", ImagingRequest.objects.select_related("step")),
             models.Prefetch(
                 "patient__related_people", RelatedPerson.objects.select_related("user")
@@ -126,6 +127,46 @@ class ImagingRequestQuerySet(_OfPatientQuerySet):
     def to_book(self) -> Self:
         """Requests that still need a booking."""
         return self.filter(status="draft")
+
+    def without_result(self) -> Self:
+        """X-rays that were taken and that nobody has written a result for."""
+        return self.filter(status="completed", resulted_at__isnull=True)
+
+
+class TaskQuerySet(models.QuerySet):
+    """Tasks by who is asking and by state. Which kinds a role sees is in `patients.worklist`."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The tasks of the clinics that a member of staff works at."""
+        return self.filter(clinic__in=Clinic.objects.visible_to(user))
+
+    def open(self) -> Self:
+        """Tasks that somebody still has to see to."""
+        return self.filter(status__in=("requested", "in-progress"))
+
+    def settled(self) -> Self:
+        """Tasks that somebody resolved, or that closed by themselves."""
+        return self.filter(status__in=("completed", "cancelled"))
+
+    def watched(self) -> Self:
+        """Tasks whose cause may still go away: open ones, and resolved ones with the cause still there."""
+        return self.filter(
+            Q(status__in=("requested", "in-progress")) | Q(status="completed", is_gone=False)
+        )
+
+
+class NoteQuerySet(_OfPatientQuerySet):
+    """Notes of staff by who is asking."""
+
+
+class HoldQuerySet(_OfPatientQuerySet):
+    """Holds on plans by who is asking and by state."""
+
+    _patient_path = "episode__patient"
+
+    def standing(self) -> Self:
+        """Holds that nobody has lifted."""
+        return self.filter(lifted_at__isnull=True)
 
 
 class CheckInQuerySet(_OfPatientQuerySet):

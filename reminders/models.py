@@ -40,6 +40,8 @@ class Reminder(Record):
         STEP = "step", _("a step of the plan")
         SURGERY_MOVED = "surgery_moved", _("surgery was moved")
         SURGERY_CANCELLED = "surgery_cancelled", _("surgery was cancelled")
+        SURGERY_POSTPONED = "surgery_postponed", _("surgery was postponed")
+        QUESTION_ANSWERED = "question_answered", _("a question was answered")
 
     episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="reminders")
     appointment = models.ForeignKey(
@@ -61,6 +63,9 @@ class Reminder(Record):
     )
     category = models.CharField(max_length=20, choices=Category)
     is_essential = models.BooleanField(default=False)
+    is_pinned = models.BooleanField(
+        default=False, help_text=_("Staff chose its moment; planning leaves it there.")
+    )
     context = models.JSONField(
         default=dict,
         blank=True,

@@ -6,7 +6,9 @@ Who may see a row is in `querysets`; what changes a row is in `actions`. Plans a
 from patients.models.check_ins import Alert, CheckIn, CheckInIsFinal
 from patients.models.episodes import AnchorDate, Episode, PlanRequest, StepResponse
 from patients.models.exercises import ExerciseLog, Prescription
+from patients.models.notes import Hold, Note
 from patients.models.people import ADULT_AT, Patient, RelatedPerson
+from patients.models.tasks import Task, WorklistDay
 from patients.models.visits import Appointment, AppointmentKind, ImagingRequest
 
 __all__ = [
@@ -19,10 +21,14 @@ __all__ = [
     "CheckInIsFinal",
     "Episode",
     "ExerciseLog",
+    "Hold",
     "ImagingRequest",
+    "Note",
     "Patient",
     "PlanRequest",
     "Prescription",
     "RelatedPerson",
     "StepResponse",
+    "Task",
+    "WorklistDay",
 ]

@@ -88,7 +88,7 @@ class AnchorDate(Record):
 
 
 class StepResponse(Record):
-    """What somebody answered to one occurrence of a step: done, or a question for the team."""
+    """What somebody answered to one occurrence of a step: done, or a question for the team, with its reply."""
 
     class Answer(models.TextChoices):
         DONE = "done", _("done")
@@ -101,6 +101,11 @@ class StepResponse(Record):
     note = models.CharField(max_length=500, blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     answered_at = models.DateTimeField(default=clock.now)
+    reply = models.CharField(_("reply"), max_length=1000, blank=True)
+    replied_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    replied_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("answer to a step")
@@ -108,6 +113,14 @@ class StepResponse(Record):
         constraints = (
             models.UniqueConstraint(
                 fields=("episode", "step", "occurrence", "answer"), name="step_response_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(replied_at__isnull=True, replied_by__isnull=True, reply="")
+                | (
+                    models.Q(replied_at__isnull=False, replied_by__isnull=False)
+                    & ~models.Q(reply="")
+                ),
+                name="step_response_is_replied_to_by_somebody",
             ),
         )
 

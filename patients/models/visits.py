@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -81,7 +82,8 @@ class Appointment(Record):
 class ImagingRequest(Record):
     """An X-ray that falls due inside a window and stays on the worklist until booked (FHIR ServiceRequest).
 
-    The window runs from `window_from` up to and with `window_until`, local days of the clinic.
+    The window runs from `window_from` up to and with `window_until`, local days of the clinic. The patient
+    reads the result once it is released.
     """
 
     class Status(models.TextChoices):
@@ -102,6 +104,15 @@ class ImagingRequest(Record):
         on_delete=models.SET_NULL,
         related_name="imaging_request",
     )
+    result_note = models.CharField(_("result"), max_length=1000, blank=True)
+    resulted_at = models.DateTimeField(null=True, blank=True)
+    resulted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    released_at = models.DateTimeField(null=True, blank=True)
+    released_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     objects = ImagingRequestQuerySet.as_manager()
 
@@ -116,6 +127,15 @@ class ImagingRequest(Record):
             models.CheckConstraint(
                 condition=models.Q(window_until__gte=models.F("window_from")),
                 name="imaging_request_window_is_a_window",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(resulted_at__isnull=True, result_note="")
+                | (models.Q(resulted_at__isnull=False) & ~models.Q(result_note="")),
+                name="imaging_request_result_has_words",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(released_at__isnull=True) | models.Q(resulted_at__isnull=False),
+                name="imaging_request_released_has_a_result",
             ),
         )
 

@@ -114,7 +114,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "patients.Episode": ("patient procedure version side surgeon status", "id created_at"),
     "patients.AnchorDate": ("episode anchor on confirmed_by", "id created_at"),
     "patients.StepResponse": (
-        "episode step occurrence answer note by answered_at",
+        "episode step occurrence answer note by answered_at reply replied_by replied_at",
         "id created_at",
     ),
     "patients.PlanRequest": ("episode", "id reason requested_at"),
@@ -139,7 +139,22 @@ FIELDS: dict[str, tuple[str, str]] = {
         "id created_at time_zone minutes sequence",
     ),
     "patients.ImagingRequest": (
-        "episode step window_from window_until status appointment",
+        (
+            "episode step window_from window_until status appointment result_note resulted_at resulted_by "
+            "released_at released_by"
+        ),
+        "id created_at",
+    ),
+    "patients.Task": (
+        "patient owner facts settled_by note",
+        (
+            "id created_at kind subject clinic due_on is_pressing stamp status times opened_at settled_at is_gone"
+        ),
+    ),
+    "patients.WorklistDay": ("", "id clinic kind day open"),
+    "patients.Note": ("patient text by written_at", "id created_at"),
+    "patients.Hold": (
+        "episode step_key category reason by placed_at lifted_at lifted_by",
         "id created_at",
     ),
     "reminders.Reminder": (
@@ -148,8 +163,8 @@ FIELDS: dict[str, tuple[str, str]] = {
             "reason message"
         ),
         (
-            "id created_at kind occurrence correction is_essential due_at valid_until state attempts lease_until "
-            "claimed_by settled_at"
+            "id created_at kind occurrence correction is_essential is_pinned due_at valid_until state attempts "
+            "lease_until claimed_by settled_at"
         ),
     ),
     "reminders.Message": (
