@@ -8,433 +8,178 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
     dependencies = [
-        ("patients", "0002_initial"),
-        ("portal", "0001_initial"),
-        ("procedures", "0001_initial"),
+        ('patients', '0002_initial'),
+        ('portal', '0001_initial'),
+        ('procedures', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Suppression",
+            name='Suppression',
             fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=portal.clock.now, editable=False)),
-                ("address", models.EmailField(max_length=254, unique=True)),
-                ("reason", models.CharField(max_length=40)),
-                ("response", models.CharField(blank=True, max_length=500)),
-                ("lifted_at", models.DateTimeField(blank=True, null=True)),
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=portal.clock.now, editable=False)),
+                ('address', models.EmailField(max_length=254, unique=True)),
+                ('reason', models.CharField(max_length=40)),
+                ('response', models.CharField(blank=True, max_length=500)),
+                ('lifted_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                "verbose_name": "suppressed address",
-                "verbose_name_plural": "suppressed addresses",
+                'verbose_name': 'suppressed address',
+                'verbose_name_plural': 'suppressed addresses',
             },
         ),
         migrations.CreateModel(
-            name="Message",
+            name='Message',
             fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=portal.clock.now, editable=False)),
-                (
-                    "category",
-                    models.CharField(
-                        choices=[
-                            ("smoking_cessation", "Stopping smoking"),
-                            ("physiotherapy", "Physiotherapy"),
-                            ("xray", "X-rays"),
-                            ("preparation", "Getting ready"),
-                            ("appointment", "Appointments"),
-                            ("recovery", "Recovery"),
-                            ("check_in", "Check-ins"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("message_id", models.CharField(max_length=200, unique=True)),
-                ("to_address", models.EmailField(max_length=254)),
-                ("subject", models.CharField(max_length=200)),
-                ("text", models.TextField()),
-                ("html", models.TextField()),
-                ("headers", models.JSONField(default=dict)),
-                ("calendar", models.TextField(blank=True)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("sending", "being sent"),
-                            ("retrying", "waiting to be tried again"),
-                            ("sent", "sent"),
-                            ("failed", "failed"),
-                            ("withdrawn", "withdrawn"),
-                        ],
-                        default="sending",
-                        max_length=10,
-                    ),
-                ),
-                ("attempts", models.PositiveSmallIntegerField(default=0)),
-                ("last_response", models.CharField(blank=True, max_length=500)),
-                ("sent_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "clinic",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="portal.clinic",
-                    ),
-                ),
-                (
-                    "recipient",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="messages",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=portal.clock.now, editable=False)),
+                ('category', models.CharField(choices=[('smoking_cessation', 'Stopping smoking'), ('physiotherapy', 'Physiotherapy'), ('xray', 'X-rays'), ('preparation', 'Getting ready'), ('appointment', 'Appointments'), ('recovery', 'Recovery'), ('check_in', 'Check-ins')], max_length=20)),
+                ('message_id', models.CharField(max_length=200, unique=True)),
+                ('to_address', models.EmailField(max_length=254)),
+                ('subject', models.CharField(max_length=200)),
+                ('text', models.TextField()),
+                ('html', models.TextField()),
+                ('headers', models.JSONField(default=dict)),
+                ('calendar', models.TextField(blank=True)),
+                ('state', models.CharField(choices=[('sending', 'being sent'), ('retrying', 'waiting to be tried again'), ('sent', 'sent'), ('failed', 'failed'), ('withdrawn', 'withdrawn')], default='sending', max_length=10)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('last_response', models.CharField(blank=True, max_length=500)),
+                ('sent_at', models.DateTimeField(blank=True, null=True)),
+                ('clinic', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.clinic')),
+                ('recipient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                "verbose_name": "message",
-                "verbose_name_plural": "messages",
-                "ordering": ("-created_at", "id"),
+                'verbose_name': 'message',
+                'verbose_name_plural': 'messages',
+                'ordering': ('-created_at', 'id'),
             },
         ),
         migrations.CreateModel(
-            name="Preference",
+            name='Preference',
             fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=portal.clock.now, editable=False)),
-                (
-                    "category",
-                    models.CharField(
-                        choices=[
-                            ("smoking_cessation", "Stopping smoking"),
-                            ("physiotherapy", "Physiotherapy"),
-                            ("xray", "X-rays"),
-                            ("preparation", "Getting ready"),
-                            ("appointment", "Appointments"),
-                            ("recovery", "Recovery"),
-                            ("check_in", "Check-ins"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("is_on", models.BooleanField()),
-                ("changed_at", models.DateTimeField(default=portal.clock.now)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="preferences",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=portal.clock.now, editable=False)),
+                ('category', models.CharField(choices=[('smoking_cessation', 'Stopping smoking'), ('physiotherapy', 'Physiotherapy'), ('xray', 'X-rays'), ('preparation', 'Getting ready'), ('appointment', 'Appointments'), ('recovery', 'Recovery'), ('check_in', 'Check-ins')], max_length=20)),
+                ('is_on', models.BooleanField()),
+                ('changed_at', models.DateTimeField(default=portal.clock.now)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='preferences', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                "verbose_name": "preference",
-                "verbose_name_plural": "preferences",
+                'verbose_name': 'preference',
+                'verbose_name_plural': 'preferences',
             },
         ),
         migrations.CreateModel(
-            name="Reminder",
+            name='Reminder',
             fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=portal.clock.now, editable=False)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("step", "a step of the plan"),
-                            ("surgery_moved", "surgery was moved"),
-                            ("surgery_cancelled", "surgery was cancelled"),
-                        ],
-                        default="step",
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "step_key",
-                    models.CharField(
-                        blank=True,
-                        help_text="The step's key, the same in every version.",
-                        max_length=80,
-                    ),
-                ),
-                ("occurrence", models.PositiveSmallIntegerField(default=0)),
-                (
-                    "correction",
-                    models.PositiveSmallIntegerField(
-                        default=0,
-                        help_text="0 is the first sending; a correction after a move counts up.",
-                    ),
-                ),
-                (
-                    "category",
-                    models.CharField(
-                        choices=[
-                            ("smoking_cessation", "Stopping smoking"),
-                            ("physiotherapy", "Physiotherapy"),
-                            ("xray", "X-rays"),
-                            ("preparation", "Getting ready"),
-                            ("appointment", "Appointments"),
-                            ("recovery", "Recovery"),
-                            ("check_in", "Check-ins"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("is_essential", models.BooleanField(default=False)),
-                (
-                    "context",
-                    models.JSONField(
-                        blank=True,
-                        default=dict,
-                        help_text="What a notice says, for example the old and new date.",
-                    ),
-                ),
-                ("local_date", models.DateField()),
-                ("local_time", models.TimeField()),
-                ("time_zone", models.CharField(max_length=64)),
-                ("due_at", models.DateTimeField()),
-                ("valid_until", models.DateTimeField()),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("planned", "planned"),
-                            ("claimed", "being sent"),
-                            ("retrying", "waiting to be tried again"),
-                            ("sent", "sent"),
-                            ("failed", "failed"),
-                            ("skipped", "left out"),
-                            ("cancelled", "cancelled"),
-                            ("missed", "missed"),
-                        ],
-                        default="planned",
-                        max_length=10,
-                    ),
-                ),
-                ("reason", models.CharField(blank=True, max_length=40)),
-                ("attempts", models.PositiveSmallIntegerField(default=0)),
-                ("lease_until", models.DateTimeField(blank=True, null=True)),
-                ("claimed_by", models.CharField(blank=True, max_length=64)),
-                ("settled_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "appointment",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="reminders",
-                        to="patients.appointment",
-                    ),
-                ),
-                (
-                    "episode",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="reminders",
-                        to="patients.episode",
-                    ),
-                ),
-                (
-                    "message",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="reminders",
-                        to="reminders.message",
-                    ),
-                ),
-                (
-                    "recipient",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="reminders",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "step",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="reminders",
-                        to="procedures.step",
-                    ),
-                ),
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=portal.clock.now, editable=False)),
+                ('kind', models.CharField(choices=[('step', 'a step of the plan'), ('surgery_moved', 'surgery was moved'), ('surgery_cancelled', 'surgery was cancelled')], default='step', max_length=20)),
+                ('step_key', models.CharField(blank=True, help_text="The step's key, the same in every version.", max_length=80)),
+                ('occurrence', models.PositiveSmallIntegerField(default=0)),
+                ('correction', models.PositiveSmallIntegerField(default=0, help_text='0 is the first sending; a correction after a move counts up.')),
+                ('category', models.CharField(choices=[('smoking_cessation', 'Stopping smoking'), ('physiotherapy', 'Physiotherapy'), ('xray', 'X-rays'), ('preparation', 'Getting ready'), ('appointment', 'Appointments'), ('recovery', 'Recovery'), ('check_in', 'Check-ins')], max_length=20)),
+                ('is_essential', models.BooleanField(default=False)),
+                ('context', models.JSONField(blank=True, default=dict, help_text='What a notice says, for example the old and new date.')),
+                ('local_date', models.DateField()),
+                ('local_time', models.TimeField()),
+                ('time_zone', models.CharField(max_length=64)),
+                ('due_at', models.DateTimeField()),
+                ('valid_until', models.DateTimeField()),
+                ('state', models.CharField(choices=[('planned', 'planned'), ('claimed', 'being sent'), ('retrying', 'waiting to be tried again'), ('sent', 'sent'), ('failed', 'failed'), ('skipped', 'left out'), ('cancelled', 'cancelled'), ('missed', 'missed')], default='planned', max_length=10)),
+                ('reason', models.CharField(blank=True, max_length=40)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('claimed_by', models.CharField(blank=True, max_length=64)),
+                ('settled_at', models.DateTimeField(blank=True, null=True)),
+                ('appointment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reminders', to='patients.appointment')),
+                ('episode', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reminders', to='patients.episode')),
+                ('message', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reminders', to='reminders.message')),
+                ('recipient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reminders', to=settings.AUTH_USER_MODEL)),
+                ('step', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reminders', to='procedures.step')),
             ],
             options={
-                "verbose_name": "reminder",
-                "verbose_name_plural": "reminders",
-                "ordering": ("due_at", "id"),
+                'verbose_name': 'reminder',
+                'verbose_name_plural': 'reminders',
+                'ordering': ('due_at', 'id'),
             },
         ),
         migrations.CreateModel(
-            name="Decision",
+            name='Decision',
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("decided_at", models.DateTimeField(default=portal.clock.now)),
-                (
-                    "outcome",
-                    models.CharField(
-                        choices=[
-                            ("send", "sent"),
-                            ("wait", "waits"),
-                            ("skip", "left out"),
-                            ("cancel", "cancelled"),
-                            ("miss", "missed"),
-                            ("fail", "failed"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("gate", models.CharField(max_length=40)),
-                ("value", models.CharField(blank=True, max_length=200)),
-                (
-                    "reminder",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="decisions",
-                        to="reminders.reminder",
-                    ),
-                ),
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('decided_at', models.DateTimeField(default=portal.clock.now)),
+                ('outcome', models.CharField(choices=[('send', 'sent'), ('wait', 'waits'), ('skip', 'left out'), ('cancel', 'cancelled'), ('miss', 'missed'), ('fail', 'failed')], max_length=10)),
+                ('gate', models.CharField(max_length=40)),
+                ('value', models.CharField(blank=True, max_length=200)),
+                ('reminder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='reminders.reminder')),
             ],
             options={
-                "verbose_name": "decision",
-                "verbose_name_plural": "decisions",
-                "ordering": ("id",),
+                'verbose_name': 'decision',
+                'verbose_name_plural': 'decisions',
+                'ordering': ('id',),
             },
         ),
         migrations.AddIndex(
-            model_name="message",
-            index=models.Index(fields=["recipient", "-created_at"], name="message_by_recipient"),
+            model_name='message',
+            index=models.Index(fields=['recipient', '-created_at'], name='message_by_recipient'),
         ),
         migrations.AddIndex(
-            model_name="message",
-            index=models.Index(fields=["clinic", "-created_at"], name="message_by_clinic"),
+            model_name='message',
+            index=models.Index(fields=['clinic', '-created_at'], name='message_by_clinic'),
         ),
         migrations.AddConstraint(
-            model_name="message",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state", "sent"), ("sent_at__isnull", False)),
-                    models.Q(models.Q(("state", "sent"), _negated=True), ("sent_at__isnull", True)),
-                    _connector="OR",
-                ),
-                name="message_sent_has_a_moment",
-            ),
+            model_name='message',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'sent'), ('sent_at__isnull', False)), models.Q(models.Q(('state', 'sent'), _negated=True), ('sent_at__isnull', True)), _connector='OR'), name='message_sent_has_a_moment'),
         ),
         migrations.AddConstraint(
-            model_name="preference",
-            constraint=models.UniqueConstraint(
-                fields=("user", "category"), name="preference_once_per_category"
-            ),
+            model_name='preference',
+            constraint=models.UniqueConstraint(fields=('user', 'category'), name='preference_once_per_category'),
         ),
         migrations.AddIndex(
-            model_name="reminder",
-            index=models.Index(
-                condition=models.Q(("state__in", ("planned", "retrying"))),
-                fields=["due_at", "recipient"],
-                name="reminder_due",
-            ),
+            model_name='reminder',
+            index=models.Index(condition=models.Q(('state__in', ('planned', 'retrying'))), fields=['due_at', 'recipient'], name='reminder_due'),
         ),
         migrations.AddIndex(
-            model_name="reminder",
-            index=models.Index(
-                condition=models.Q(("state", "claimed")),
-                fields=["lease_until"],
-                name="reminder_leased",
-            ),
+            model_name='reminder',
+            index=models.Index(condition=models.Q(('state', 'claimed')), fields=['lease_until'], name='reminder_leased'),
         ),
         migrations.AddIndex(
-            model_name="reminder",
-            index=models.Index(fields=["recipient", "due_at"], name="reminder_by_recipient"),
+            model_name='reminder',
+            index=models.Index(fields=['recipient', 'due_at'], name='reminder_by_recipient'),
         ),
         migrations.AddIndex(
-            model_name="reminder",
-            index=models.Index(fields=["episode", "due_at"], name="reminder_by_episode"),
+            model_name='reminder',
+            index=models.Index(fields=['episode', 'due_at'], name='reminder_by_episode'),
         ),
         migrations.AddConstraint(
-            model_name="reminder",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("appointment__isnull", True), ("step__isnull", False)),
-                fields=("episode", "step_key", "occurrence", "correction", "recipient"),
-                name="reminder_once_per_episode",
-            ),
+            model_name='reminder',
+            constraint=models.UniqueConstraint(condition=models.Q(('appointment__isnull', True), ('step__isnull', False)), fields=('episode', 'step_key', 'occurrence', 'correction', 'recipient'), name='reminder_once_per_episode'),
         ),
         migrations.AddConstraint(
-            model_name="reminder",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("appointment__isnull", False), ("step__isnull", False)),
-                fields=("appointment", "step_key", "occurrence", "correction", "recipient"),
-                name="reminder_once_per_appointment",
-            ),
+            model_name='reminder',
+            constraint=models.UniqueConstraint(condition=models.Q(('appointment__isnull', False), ('step__isnull', False)), fields=('appointment', 'step_key', 'occurrence', 'correction', 'recipient'), name='reminder_once_per_appointment'),
         ),
         migrations.AddConstraint(
-            model_name="reminder",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("step__isnull", True)),
-                fields=("episode", "kind", "occurrence", "recipient"),
-                name="reminder_notice_once",
-            ),
+            model_name='reminder',
+            constraint=models.UniqueConstraint(condition=models.Q(('step__isnull', True)), fields=('episode', 'kind', 'occurrence', 'recipient'), name='reminder_notice_once'),
         ),
         migrations.AddConstraint(
-            model_name="reminder",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind", "step"), ("step__isnull", False)),
-                    models.Q(models.Q(("kind", "step"), _negated=True), ("step__isnull", True)),
-                    _connector="OR",
-                ),
-                name="reminder_has_a_step_or_is_a_notice",
-            ),
+            model_name='reminder',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'step'), ('step__isnull', False)), models.Q(models.Q(('kind', 'step'), _negated=True), ('step__isnull', True)), _connector='OR'), name='reminder_has_a_step_or_is_a_notice'),
         ),
         migrations.AddConstraint(
-            model_name="reminder",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state", "sent"), _negated=True),
-                    ("message__isnull", False),
-                    _connector="OR",
-                ),
-                name="reminder_sent_has_a_message",
-            ),
+            model_name='reminder',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'sent'), _negated=True), ('message__isnull', False), _connector='OR'), name='reminder_sent_has_a_message'),
         ),
         migrations.AddConstraint(
-            model_name="reminder",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("lease_until__isnull", False), ("state", "claimed")),
-                    models.Q(
-                        models.Q(("state", "claimed"), _negated=True), ("lease_until__isnull", True)
-                    ),
-                    _connector="OR",
-                ),
-                name="reminder_claimed_has_a_lease",
-            ),
+            model_name='reminder',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_until__isnull', False), ('state', 'claimed')), models.Q(models.Q(('state', 'claimed'), _negated=True), ('lease_until__isnull', True)), _connector='OR'), name='reminder_claimed_has_a_lease'),
         ),
     ]

@@ -7,125 +7,82 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("portal", "0001_initial"),
-        ("reminders", "0001_initial"),
+        ('portal', '0001_initial'),
+        ('reminders', '0001_initial'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Counter",
+            name='Counter',
             fields=[
-                ("name", models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ("value", models.BigIntegerField(default=0)),
+                ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ('value', models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name="SendingChannel",
+            name='SendingChannel',
             fields=[
-                (
-                    "domain",
-                    models.CharField(blank=True, max_length=253, primary_key=True, serialize=False),
-                ),
-                ("paused_until", models.DateTimeField(blank=True, null=True)),
-                ("pauses", models.PositiveSmallIntegerField(default=0)),
-                ("reason", models.CharField(blank=True, max_length=40)),
-                ("response", models.CharField(blank=True, max_length=500)),
-                ("changed_at", models.DateTimeField()),
-                ("next_at", models.DateTimeField(blank=True, null=True)),
+                ('domain', models.CharField(blank=True, max_length=253, primary_key=True, serialize=False)),
+                ('paused_until', models.DateTimeField(blank=True, null=True)),
+                ('pauses', models.PositiveSmallIntegerField(default=0)),
+                ('reason', models.CharField(blank=True, max_length=40)),
+                ('response', models.CharField(blank=True, max_length=500)),
+                ('changed_at', models.DateTimeField()),
+                ('next_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                "verbose_name": "sending channel",
-                "verbose_name_plural": "sending channels",
-                "ordering": ("domain",),
+                'verbose_name': 'sending channel',
+                'verbose_name_plural': 'sending channels',
+                'ordering': ('domain',),
             },
         ),
         migrations.AddField(
-            model_name="message",
-            name="bounced_at",
-            field=models.DateTimeField(
-                blank=True,
-                help_text="When a mail server said that it cannot be delivered for good.",
-                null=True,
-            ),
+            model_name='message',
+            name='bounced_at',
+            field=models.DateTimeField(blank=True, help_text='When a mail server said that it cannot be delivered for good.', null=True),
         ),
         migrations.CreateModel(
-            name="DeliveryReport",
+            name='DeliveryReport',
             fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=portal.clock.now, editable=False)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("bounced", "could not be delivered"),
-                            ("delayed", "is delayed"),
-                            ("complained", "was reported as unwanted"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("status", models.CharField(blank=True, max_length=12)),
-                ("detail", models.CharField(blank=True, max_length=500)),
-                ("source", models.CharField(max_length=20)),
-                ("digest", models.CharField(max_length=64, unique=True)),
-                (
-                    "message",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="reports",
-                        to="reminders.message",
-                    ),
-                ),
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=portal.clock.now, editable=False)),
+                ('kind', models.CharField(choices=[('bounced', 'could not be delivered'), ('delayed', 'is delayed'), ('complained', 'was reported as unwanted')], max_length=10)),
+                ('status', models.CharField(blank=True, max_length=12)),
+                ('detail', models.CharField(blank=True, max_length=500)),
+                ('source', models.CharField(max_length=20)),
+                ('digest', models.CharField(max_length=64, unique=True)),
+                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='reminders.message')),
             ],
             options={
-                "verbose_name": "delivery report",
-                "verbose_name_plural": "delivery reports",
-                "ordering": ("-created_at", "id"),
+                'verbose_name': 'delivery report',
+                'verbose_name_plural': 'delivery reports',
+                'ordering': ('-created_at', 'id'),
             },
         ),
         migrations.CreateModel(
-            name="DailyBalance",
+            name='DailyBalance',
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("day", models.DateField()),
-                ("due", models.PositiveIntegerField(default=0)),
-                ("sent", models.PositiveIntegerField(default=0)),
-                ("skipped", models.PositiveIntegerField(default=0)),
-                ("cancelled", models.PositiveIntegerField(default=0)),
-                ("missed", models.PositiveIntegerField(default=0)),
-                ("failed", models.PositiveIntegerField(default=0)),
-                ("in_flight", models.PositiveIntegerField(default=0)),
-                ("gap", models.PositiveIntegerField(default=0)),
-                ("checked_at", models.DateTimeField()),
-                (
-                    "clinic",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="portal.clinic",
-                    ),
-                ),
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('day', models.DateField()),
+                ('due', models.PositiveIntegerField(default=0)),
+                ('sent', models.PositiveIntegerField(default=0)),
+                ('skipped', models.PositiveIntegerField(default=0)),
+                ('cancelled', models.PositiveIntegerField(default=0)),
+                ('missed', models.PositiveIntegerField(default=0)),
+                ('failed', models.PositiveIntegerField(default=0)),
+                ('in_flight', models.PositiveIntegerField(default=0)),
+                ('gap', models.PositiveIntegerField(default=0)),
+                ('checked_at', models.DateTimeField()),
+                ('clinic', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='portal.clinic')),
             ],
             options={
-                "verbose_name": "daily balance",
-                "verbose_name_plural": "daily balances",
-                "ordering": ("-day", "clinic"),
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("gap__gt", 0)),
-                        fields=["day"],
-                        name="daily_balance_gaps",
-                    )
-                ],
-                "constraints": [
-                    models.UniqueConstraint(fields=("clinic", "day"), name="daily_balance_once")
-                ],
+                'verbose_name': 'daily balance',
+                'verbose_name_plural': 'daily balances',
+                'ordering': ('-day', 'clinic'),
+                'indexes': [models.Index(condition=models.Q(('gap__gt', 0)), fields=['day'], name='daily_balance_gaps')],
+                'constraints': [models.UniqueConstraint(fields=('clinic', 'day'), name='daily_balance_once')],
             },
         ),
     ]

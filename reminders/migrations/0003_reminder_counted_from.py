@@ -4,18 +4,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("reminders", "0002_channels_reports_and_balance"),
+        ('reminders', '0002_channels_reports_and_balance'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="reminder",
-            name="counted_from",
-            field=models.CharField(
-                blank=True,
-                help_text="The date, or the moment of the visit, that the words speak of.",
-                max_length=40,
-            ),
+            model_name='reminder',
+            name='counted_from',
+            field=models.CharField(blank=True, help_text='The date, or the moment of the visit, that the words speak of.', max_length=40),
         ),
     ]
