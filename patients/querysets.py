@@ -6,13 +6,14 @@ carers the patients their access is live for. Everyone else sees nothing.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
+from patients.names import as_date, fold_address, is_phone, phone_wanted, words_of
 from portal import clock
 from portal.models import Clinic
 
@@ -36,7 +37,7 @@ class PatientQuerySet(models.QuerySet):
         """The patients `user` may see in any way; none for a stranger or a deactivated account."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
-        return self.filter(
+        return self.current().filter(
             Q(clinic__in=Clinic.objects.visible_to(user)) | Q(id__in=_patients_lived_with(user))
         )
 
@@ -48,14 +49,64 @@ class PatientQuerySet(models.QuerySet):
 
     def contactable(self) -> Self:
         """The patients about whom mail may be sent: alive and not restricted."""
-        return self.filter(deceased_on__isnull=True, is_restricted=False)
+        return self.current().filter(deceased_on__isnull=True, is_restricted=False)
+
+    def current(self) -> Self:
+        """The records that go on; not those that were merged into another."""
+        return self.filter(merged_into__isnull=True)
+
+    def opened_in_emergency(self, user: User | AnonymousUser, now: datetime) -> Self:
+        """The patients of other clinics whose record `user` has opened, with a reason, for a time."""
+        if not (user.is_authenticated and user.is_active and user.is_staff):
+            return self.none()
+        return self.current().filter(
+            Exists(_emergencies().filter(patient=OuterRef("pk"), user=user, ends_at__gt=now))
+        )
+
+    def found_by(self, words: str) -> Self:
+        """The patients that what somebody typed can mean: name, number, date of birth, phone or address.
+
+        Words stand in any order, each at the beginning of a word under which the patient is found
+        (`patients.names`); without any word, everybody.
+        """
+        words = words.strip()
+        if born_on := as_date(words):
+            return self.filter(birth_date=born_on)
+        if is_phone(words):
+            return self._under(phone_wanted(words)) | self._under("".join(words_of(words)))
+        rows = self
+        for part in words.split():
+            rows = rows._meant_by(part)
+        return rows
+
+    def _meant_by(self, part: str) -> Self:
+        born_on = as_date(part)
+        if born_on:
+            return self.filter(birth_date=born_on)
+        if "@" in part:
+            return self._under(fold_address(part))
+        rows = self
+        for word in words_of(part):
+            rows = rows._under(word)
+        return rows
+
+    def _under(self, word: str) -> Self:
+        from patients.models import PatientWord  # the model is built from this module
+
+        return self.filter(id__in=PatientWord.objects.filter(word__begins=word).values("patient"))
+
+
+def _emergencies() -> EmergencyAccessQuerySet:
+    from patients.models import EmergencyAccess  # the model is built from this module
+
+    return EmergencyAccess.objects.all()
 
 
 def _patients_lived_with(user: User | AnonymousUser) -> models.QuerySet:
     from patients.models import Patient  # the model is built from this module
 
     related = Q(related_people__user=user) & _live("related_people__", clock.today())
-    return Patient.objects.filter(Q(user=user) | related).values("id")
+    return Patient.objects.current().filter(Q(user=user) | related).values("id")
 
 
 class _OfPatientQuerySet(models.QuerySet):
@@ -231,3 +282,27 @@ class ExerciseLogQuerySet(_OfPatientQuerySet):
     """Rounds of exercises that were done, by who is asking."""
 
     _patient_path = "prescription__episode__patient"
+
+
+class _OfClinicQuerySet(models.QuerySet):
+    """Rows that belong to a clinic and to no single patient."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The rows of the clinics where somebody works."""
+        return self.filter(clinic__in=Clinic.objects.visible_to(user))
+
+
+class ImportBatchQuerySet(_OfClinicQuerySet):
+    """Imported lists by who is asking and by state."""
+
+    def moving(self) -> Self:
+        """Lists at which the machine is at work."""
+        return self.filter(status__in=("matching", "committing", "undoing"))
+
+
+class EmergencyAccessQuerySet(_OfClinicQuerySet):
+    """Records opened in an emergency, by the patients' clinic."""
+
+    def unseen(self) -> Self:
+        """Those that no manager has looked at yet."""
+        return self.filter(seen_at__isnull=True)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from typing import Any
 
+from patients.actions.finding import keep_findable
 from patients.models import AnchorDate, Appointment, Episode, Patient, RelatedPerson
 from portal.models import Clinic, Location, PractitionerRole, User
 from procedures.models import Pathway, PathwayVersion, Procedure, Step, StepText
@@ -70,15 +71,18 @@ def make_patient(clinic: Clinic, *, email: str | None = "", **fields: Any) -> Pa
     if email is not None:
         patient.user = make_user(email, name=patient.name)
     patient.save()
+    keep_findable(patient)
     return patient
 
 
 def make_carer(patient: Patient, user: User | None = None, **fields: Any) -> RelatedPerson:
     """Access of a parent or carer to one patient, from long ago and without an end."""
     defaults = {"relationship": "parent", "starts_on": date(2020, 1, 1)}
-    return RelatedPerson.objects.create(
+    link = RelatedPerson.objects.create(
         patient=patient, user=user or make_user(), **(defaults | fields)
     )
+    keep_findable(patient)
+    return link
 
 
 def make_procedure(name: str = "Periacetabular osteotomy", **fields: Any) -> Procedure:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from patients.actions.finding import keep_findable
 from patients.actions.notes import Action, record, request_plan, today_at
 from patients.actions.visits import cancel_appointment
 from patients.imaging import sync_imaging_requests
@@ -44,6 +45,7 @@ def register_patient(
         patient.user = account_for(email, name=patient.name, clinic=clinic, language=language)
         _refuse_shared_login(patient)
     patient.save()
+    keep_findable(patient)
     record(Action.CREATE, "patient.register", by=by, obj=patient, patient=patient)
     return patient
 
@@ -52,6 +54,11 @@ def account_for(email: str, *, name: str, clinic: Clinic, language: str = "") ->
     """The account with this address, made without a password where there is none yet."""
     user = User.objects.filter(email__iexact=email.strip()).first()
     return user or User.objects.create_user(email, name=name, language=language or clinic.language)
+
+
+def birth_dates_of(user: User) -> list[date]:
+    """The dates of birth that the holder of a login knows: their own, and those of the people they care for."""
+    return list(Patient.objects.own(user).values_list("birth_date", flat=True))
 
 
 def _refuse_shared_login(patient: Patient) -> None:
@@ -74,6 +81,7 @@ def update_patient(*, patient: Patient, by: User | None, now: datetime, **fields
     for name, value in fields.items():
         setattr(patient, name, value)
     patient.save(update_fields=list(fields))
+    keep_findable(patient)
     record(
         Action.UPDATE,
         "patient.update",
@@ -110,6 +118,7 @@ def set_email(*, patient: Patient, email: str, by: User | None, now: datetime) -
     else:
         patient.user.email = email
         patient.user.save(update_fields=["email"])
+    keep_findable(patient)
     record(
         Action.UPDATE, "patient.set_email", by=by, obj=patient, patient=patient,
         before={"email": before}, after={"email": email},
@@ -168,6 +177,7 @@ def link_carer(
         patient=patient, user=user, relationship=relationship, scope=scope,
         starts_on=today, ends_on=ends_on, created_at=now,
     )  # fmt: skip
+    keep_findable(patient)
     record(
         Action.CREATE, "carer.link", by=by, obj=link, patient=patient,
         after={"user": str(user.pk), "scope": scope, "ends_on": str(ends_on or "")},
@@ -182,5 +192,6 @@ def end_carer(*, link: RelatedPerson, by: User, now: datetime, reason: str = "")
     if not RelatedPerson.objects.filter(pk=link.pk, ended_at__isnull=True).update(ended_at=now):
         return
     link.ended_at = now
+    keep_findable(link.patient)
     record(Action.UPDATE, "carer.end", by=by, obj=link, patient=link.patient, reason=reason)
     request_plan(*link.patient.episodes.open(), reason="carer.end", now=now)

@@ -6,7 +6,10 @@ Who may see a row is in `querysets`; what changes a row is in `actions`. Plans a
 from patients.models.check_ins import Alert, CheckIn, CheckInIsFinal
 from patients.models.episodes import AnchorDate, Episode, PlanRequest, StepResponse
 from patients.models.exercises import ExerciseLog, Prescription
+from patients.models.finding import PatientWord
+from patients.models.imports import DateOrder, ImportBatch, ImportRow
 from patients.models.notes import Hold, Note
+from patients.models.oversight import EmergencyAccess, Merge
 from patients.models.people import ADULT_AT, Patient, RelatedPerson
 from patients.models.tasks import Task, WorklistDay
 from patients.models.visits import Appointment, AppointmentKind, ImagingRequest
@@ -19,12 +22,18 @@ __all__ = [
     "AppointmentKind",
     "CheckIn",
     "CheckInIsFinal",
+    "DateOrder",
+    "EmergencyAccess",
     "Episode",
     "ExerciseLog",
     "Hold",
     "ImagingRequest",
+    "ImportBatch",
+    "ImportRow",
+    "Merge",
     "Note",
     "Patient",
+    "PatientWord",
     "PlanRequest",
     "Prescription",
     "RelatedPerson",

@@ -48,6 +48,10 @@ class Patient(Record):
     is_restricted = models.BooleanField(
         _("no contact"), default=False, help_text=_("No mail of any kind is sent.")
     )
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="former_records",
+        help_text=_("The record of the same person that goes on."),
+    )  # fmt: skip
 
     objects = PatientQuerySet.as_manager()
 
@@ -60,6 +64,7 @@ class Patient(Record):
                 fields=("clinic", "record_number"), name="patient_record_number_unique"
             ),
         )
+        indexes = (models.Index(fields=("birth_date",), name="patient_by_birth_date"),)
 
     def __str__(self) -> str:
         return self.name

@@ -103,10 +103,27 @@ FIELDS: dict[str, tuple[str, str]] = {
     "patients.Patient": (
         (
             "record_number given_name family_name birth_date user phone uses_nicotine drives job lives_alone "
-            "cares_for_others uses_wheelchair deceased_on is_restricted"
+            "cares_for_others uses_wheelchair deceased_on is_restricted merged_into"
         ),
         "id created_at clinic",
     ),
+    "patients.PatientWord": ("patient word", "id"),
+    "patients.ImportBatch": (
+        "uploaded_by acted_by file_name",
+        (
+            "id created_at clinic read_as columns mapping date_order mixed_columns status total reached acted_at "
+            "emptied_at"
+        ),
+    ),
+    "patients.ImportRow": (
+        "cells problems changes match patient episode before",
+        "id batch number verdict choice follows state is_new_patient is_new_account",
+    ),
+    "patients.EmergencyAccess": (
+        "user patient reason seen_by note",
+        "id created_at clinic from_clinic ends_at seen_at",
+    ),
+    "patients.Merge": ("kept ended by reason moved", "id created_at clinic"),
     "patients.RelatedPerson": (
         "patient user relationship scope starts_on ends_on ended_at",
         "id created_at",
