@@ -1,4 +1,4 @@
-"""Registers the patients app with Django, and has plans follow a clinic's hours."""
+"""Registers the patients app with Django: plans follow a clinic's hours, and invitations ask for dates of birth."""
 
 from django.apps import AppConfig
 
@@ -9,11 +9,12 @@ class PatientsConfig(AppConfig):
     name = "patients"
 
     def ready(self) -> None:
-        """Have the plans of a clinic's patients worked out again when its zone or sending window changes."""
-        from patients.actions import (
-            request_plans_of_clinic,  # its models are not loaded before this
-        )
-        from portal.actions import AFTER_TIMING
+        """Have plans worked out again when a clinic's zone or sending window changes, and prove who is invited."""
+        # Models are not loaded before this.
+        from patients.actions import birth_dates_of, request_plans_of_clinic
+        from portal.actions import AFTER_TIMING, BIRTH_DATES
 
         if request_plans_of_clinic not in AFTER_TIMING:
             AFTER_TIMING.append(request_plans_of_clinic)
+        if birth_dates_of not in BIRTH_DATES:
+            BIRTH_DATES.append(birth_dates_of)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -21,6 +22,7 @@ from portal.models import (
     AuditEvent,
     Clinic,
     Invitation,
+    InvitationRequest,
     Location,
     PractitionerRole,
     SendingSwitch,
@@ -28,6 +30,9 @@ from portal.models import (
 )
 
 INVITATION_IS_GOOD_FOR = timedelta(days=14)
+# Who knows on which day the person, or the child they care for, was born. Records belong to apps that
+# this one must not import; they add themselves when they are ready.
+BIRTH_DATES: list[Callable[[User], Collection[date]]] = []
 Action = AuditEvent.Action
 logger = logging.getLogger(__name__)
 
@@ -37,8 +42,10 @@ def _hash(token: str) -> str:
 
 
 @transaction.atomic
-def invite(*, user: User, clinic: Clinic, by: User | None, now: datetime) -> Invitation:
-    """Send somebody a link to choose a password. Earlier links stop working.
+def invite(
+    *, user: User, clinic: Clinic, by: User | None, now: datetime, proofs_failed: int = 0
+) -> Invitation:
+    """Send somebody a link to set up their login. Earlier links stop working.
 
     The mail leaves after the transaction, so that a link that was not stored is never sent.
     """
@@ -46,22 +53,69 @@ def invite(*, user: User, clinic: Clinic, by: User | None, now: datetime) -> Inv
     token = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
         user=user, clinic=clinic, invited_by=by, token_hash=_hash(token),
-        expires_at=now + INVITATION_IS_GOOD_FOR, created_at=now,
+        expires_at=now + INVITATION_IS_GOOD_FOR, created_at=now, proofs_failed=proofs_failed,
     )  # fmt: skip
     audit.record(Action.CREATE, "invitation.send", by=by, obj=invitation, clinic=clinic)
     transaction.on_commit(lambda: _send_invitation(invitation, token))
     return invitation
 
 
+def ask_invitation(*, email: str, now: datetime) -> None:
+    """Keep the wish for a new link. It is answered by a task, so that asking takes equally long for every address."""
+    InvitationRequest.objects.create(email=email, created_at=now)
+
+
+def answer_invitation_requests(*, now: datetime) -> int:
+    """Answer who asked for a new link, each address once however often it asked. Returns how many requests there were.
+
+    A request is taken before it is answered: what a crash cuts short is asked again by the person, never mailed twice.
+    """
+    waiting = list(InvitationRequest.objects.values_list("pk", "email"))
+    for email in {email for _pk, email in waiting}:
+        if InvitationRequest.objects.filter(email=email).delete()[0]:
+            invite_again(email=email, now=now)
+    return len(waiting)
+
+
 def invite_again(*, email: str, now: datetime) -> None:
     """Send a new link to somebody who was invited and has not signed in yet; for anyone else do nothing.
 
-    Nobody is told which of the two it was.
+    Nobody is told which of the two it was. A link that was closed after wrong dates of birth is for the
+    clinic to replace: asking for another must not buy more tries.
     """
     user = User.objects.filter(email__iexact=email, is_active=True).first()
-    last = Invitation.objects.filter(user=user).first() if user else None
-    if user and last and last.accepted_at is None:
-        invite(user=user, clinic=last.clinic, by=None, now=now)
+    last = Invitation.objects.filter(user=user).select_related("clinic").first() if user else None
+    if user and last and last.accepted_at is None and not last.is_locked:
+        invite(user=user, clinic=last.clinic, by=None, now=now, proofs_failed=last.proofs_failed)
+
+
+def birth_dates_of(user: User) -> set[date]:
+    """The dates of birth that prove an invitation: of the person, and of those they care for."""
+    return {day for known in BIRTH_DATES for day in known(user)}
+
+
+@transaction.atomic
+def prove_invitation(*, invitation: Invitation, born_on: date, now: datetime) -> bool:
+    """Whether the date of birth is right. A try is counted before it is compared, so that tries at once all count.
+
+    After `Invitation.MOST_PROOFS` wrong ones no date is right any more.
+    """
+    still_open = Invitation.objects.filter(
+        pk=invitation.pk, proofs_failed__lt=Invitation.MOST_PROOFS, expires_at__gt=now
+    )
+    if not still_open.update(proofs_failed=F("proofs_failed") + 1):
+        return False
+    if born_on in birth_dates_of(invitation.user):
+        Invitation.objects.filter(pk=invitation.pk).update(proofs_failed=0)
+        return True
+    audit.record(
+        Action.EXECUTE,
+        "invitation.wrong_birth_date",
+        by=None,
+        obj=invitation,
+        clinic=invitation.clinic,
+    )
+    return False
 
 
 @transaction.atomic
@@ -123,11 +177,12 @@ def open_invitation(token: str, now: datetime) -> Invitation | None:
 def accept_invitation(*, invitation: Invitation, password: str | None, now: datetime) -> User:
     """Set the password of an invited account. Raises ValidationError when the link was used meanwhile.
 
-    Without a password they sign in with a code by mail each time.
+    Without a password they sign in with a passkey, or with a code by mail each time.
     """
-    taken = Invitation.objects.filter(
+    waiting = Invitation.objects.filter(
         pk=invitation.pk, accepted_at__isnull=True, withdrawn_at__isnull=True, expires_at__gt=now
-    ).update(accepted_at=now)
+    )
+    taken = waiting.filter(proofs_failed__lt=Invitation.MOST_PROOFS).update(accepted_at=now)
     if not taken:
         raise ValidationError(_("This invitation has been used already. Please sign in."))
     user = invitation.user

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context as allauth_context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import EmailMultiAlternatives
@@ -41,3 +44,21 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> None:
         """Tell somebody that their way to sign in changed. The address is the login name itself."""
         super().send_notification_mail(template_prefix, user, context, email or user.get_username())
+
+
+# What allauth asks about where it decides whether signing in needs a second step.
+_SECOND_STEP = {Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN}
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """A patient's passkey is a way in of its own, and not a second lock on the others.
+
+    Who lost the phone that held it still gets in by a code in the mail. Staff need it as a second factor,
+    and so does whoever set up an authenticator app.
+    """
+
+    def is_mfa_enabled(self, user: AbstractBaseUser, types: Collection[str] | None = None) -> bool:
+        """Whether signing in needs a second step; asked about one kind, whether it is set up."""
+        if types and set(types) == _SECOND_STEP and not getattr(user, "is_staff", False):
+            types = [Authenticator.Type.TOTP]
+        return super().is_mfa_enabled(user, types)

@@ -180,7 +180,8 @@ class InvitationAdmin(StaffAdmin):
     list_select_related = ("user", "clinic", "invited_by")
     search_fields = ("user__name", "user__email")
     fields = readonly_fields = (
-        "user", "email", "clinic", "created_at", "expires_at", "accepted_at", "withdrawn_at", "invited_by",
+        "user", "email", "clinic", "created_at", "expires_at", "accepted_at", "withdrawn_at", "proofs_failed",
+        "invited_by",
     )  # fmt: skip
 
     @display(description=_("email address"))
@@ -190,7 +191,13 @@ class InvitationAdmin(StaffAdmin):
 
     @display(
         description=_("state"),
-        label={"accepted": "success", "waiting": "info", "withdrawn": "", "ran out": "warning"},
+        label={
+            "accepted": "success",
+            "waiting": "info",
+            "withdrawn": "",
+            "ran out": "warning",
+            "locked": "danger",
+        },
     )
     def state(self, row: Invitation) -> Any:
         """What became of it."""
@@ -198,6 +205,8 @@ class InvitationAdmin(StaffAdmin):
             return "accepted", _("accepted")
         if row.withdrawn_at:
             return "withdrawn", _("withdrawn")
+        if row.is_locked:
+            return "locked", _("locked: wrong date of birth")
         return (
             ("ran out", _("ran out"))
             if row.expires_at <= clock.now()

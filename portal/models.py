@@ -303,7 +303,12 @@ class Heartbeat(models.Model):
 
 
 class Invitation(Record):
-    """An invitation to set up a login. The link carries a token; only its SHA-256 is kept."""
+    """An invitation to set up a login. The link carries a token; only its SHA-256 is kept.
+
+    Wrong dates of birth are counted in `proofs_failed`; a new link that somebody asked for alone goes on counting.
+    """
+
+    MOST_PROOFS = 5
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="invitations"
@@ -316,6 +321,7 @@ class Invitation(Record):
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+    proofs_failed = models.PositiveSmallIntegerField(_("wrong dates of birth"), default=0)
 
     class Meta:
         verbose_name = _("invitation")
@@ -324,6 +330,25 @@ class Invitation(Record):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.created_at:%Y-%m-%d})"
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether too many dates were wrong: the clinic has to send a new one."""
+        return self.proofs_failed >= self.MOST_PROOFS
+
+
+class InvitationRequest(Record):
+    """Somebody asked for a new link at this address, which need not be anyone's. Gone once it was answered."""
+
+    email = models.EmailField(max_length=254)
+
+    class Meta:
+        verbose_name = _("request for an invitation")
+        verbose_name_plural = _("requests for an invitation")
+        ordering = ("created_at", "id")
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class OutboxMail(Record):

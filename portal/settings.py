@@ -325,6 +325,7 @@ CELERY_BEAT_SCHEDULE = {
     "dispatch": tick("reminders.tasks.dispatch", 15 if STEPWISE_DEMO else 30),
     "recover": tick("reminders.tasks.recover", 60),
     "escalate": tick("patients.tasks.escalate", 60),
+    "answer_requests": tick("portal.tasks.answer_requests", 15),
     "check_balance": tick("reminders.tasks.check_balance", 15 * 60),
 }
 
@@ -387,14 +388,15 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+# NIST SP 800-63B, section 3.1.1: 15 characters where a password stands alone, and no rule about signs.
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 12},
+        "OPTIONS": {"min_length": 15},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "portal.passwords.NotAPattern"},
 ]
 
 # Staff see no patient data without a second factor; the demo lets them in with a password.
@@ -418,6 +420,7 @@ ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+MFA_ADAPTER = "portal.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Stepwise"

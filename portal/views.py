@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from http import HTTPStatus
 
@@ -13,20 +14,24 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import content_disposition_header, urlencode
+from django.utils.translation import ngettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal import actions, clock, demo, health
-from portal.forms import AskInvitationForm, PasswordForm
+from portal.forms import AskInvitationForm, ProofForm, WayInForm
 from portal.models import Clinic, Invitation, OutboxMail, Role
 from portal.outbox import open_mail
 
 MAILS_A_PAGE = 30
+# In the session: which invitation was proven, and when (seconds of the machine's own clock).
+PROVEN = "proven_invitation"
+PROOF_IS_GOOD_FOR = 30 * 60
 # Whose sign-in the demo's front door offers, beside a patient's and a parent's.
 DEMO_ROLES = frozenset({Role.MANAGER, Role.CLERK, Role.PHYSIOTHERAPIST})
 
@@ -69,30 +74,82 @@ def _demo_logins() -> list[dict[str, str]]:
     ]
 
 
+def _sent(request: HttpRequest) -> QueryDict | None:
+    """What a form was sent with; None where it is only opened. An empty form that was sent is one with errors."""
+    return request.POST if request.method == "POST" else None
+
+
 # --- Invitations -----------------------------------------------------------------------------
 
 
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """Choose a password with the link from the invitation. GET changes nothing: scanners open links."""
+    """Prove the date of birth, then choose how to sign in. GET changes nothing: scanners open links."""
     invitation = actions.open_invitation(token, clock.now())
     if invitation is None:
         return _used_up_invitation(request)
-    form = PasswordForm(request.POST or None, user=invitation.user)
+    if invitation.is_locked:
+        return _locked_invitation(request, invitation)
+    if not _is_proven(request, invitation):
+        return _ask_proof(request, invitation)
+    form = WayInForm(_sent(request), user=invitation.user)
     if form.is_valid():
         try:
-            return _sign_in_invited(request, invitation, form.cleaned_data["password"])
+            return _sign_in_invited(request, invitation, form)
         except ValidationError:
             return _used_up_invitation(request)
     context = {"form": form, "invitation": invitation, "clinic": invitation.clinic}
     return render(request, "portal/accept_invitation.html", context)
 
 
-def _sign_in_invited(request: HttpRequest, invitation: Invitation, password: str) -> HttpResponse:
-    user = actions.accept_invitation(invitation=invitation, password=password, now=clock.now())
+def _is_proven(request: HttpRequest, invitation: Invitation) -> bool:
+    """Whether this browser gave the right date of birth not long ago, or there is none to give (staff)."""
+    shown, at = request.session.get(PROVEN, ("", 0))
+    is_fresh = time.time() - at < PROOF_IS_GOOD_FOR
+    return (shown == str(invitation.pk) and is_fresh) or not actions.birth_dates_of(invitation.user)
+
+
+def _ask_proof(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    """The first of two steps. It names nobody: who holds the link has not shown yet who they are."""
+    form = ProofForm(_sent(request))
+    if form.is_valid():
+        born_on = form.cleaned_data["born_on"]
+        if actions.prove_invitation(invitation=invitation, born_on=born_on, now=clock.now()):
+            request.session[PROVEN] = (str(invitation.pk), time.time())
+            return redirect(request.path)
+        invitation.refresh_from_db(fields=["proofs_failed"])
+        if invitation.is_locked:
+            return _locked_invitation(request, invitation)
+        form.add_error("born_on", _wrong_date(Invitation.MOST_PROOFS - invitation.proofs_failed))
+    context = {"form": form, "clinic": invitation.clinic}
+    return render(request, "portal/prove_invitation.html", context)
+
+
+def _wrong_date(left: int) -> str:
+    return ngettext(
+        "This is not the date that the clinic has. You can try %(left)d more time.",
+        "This is not the date that the clinic has. You can try %(left)d more times.",
+        left,
+    ) % {"left": left}
+
+
+def _locked_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    context = {"clinic": invitation.clinic}
+    status = HTTPStatus.FORBIDDEN
+    return render(request, "portal/accept_invitation_locked.html", context, status=status)
+
+
+def _sign_in_invited(request: HttpRequest, invitation: Invitation, form: WayInForm) -> HttpResponse:
+    chosen = form.cleaned_data
+    user = actions.accept_invitation(
+        invitation=invitation, password=chosen["password"], now=clock.now()
+    )
+    request.session.pop(PROVEN, None)
+    is_passkey = chosen["way"] == WayInForm.Way.PASSKEY
+    goes_to = reverse("mfa_add_webauthn") if is_passkey else settings.LOGIN_REDIRECT_URL
     # By allauth's own door, so that its stages (second factor) and signals hold here too.
-    return perform_login(request, user, redirect_url=settings.LOGIN_REDIRECT_URL)
+    return perform_login(request, user, redirect_url=goes_to)
 
 
 def _used_up_invitation(request: HttpRequest) -> HttpResponse:
@@ -104,13 +161,13 @@ def _used_up_invitation(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def ask_invitation(request: HttpRequest) -> HttpResponse:
     """Ask for a new link. The answer is the same whether anybody was invited at the address or not."""
-    form = AskInvitationForm(request.POST or None)
+    form = AskInvitationForm(_sent(request))
     if not form.is_valid():
         return render(request, "portal/ask_invitation.html", {"form": form})
     email = form.cleaned_data["email"].strip().lower()
     if not ratelimit.consume(request, action="ask_invitation", key=email):
         return ratelimit.respond_429(request)
-    actions.invite_again(email=email, now=clock.now())
+    actions.ask_invitation(email=email, now=clock.now())
     return redirect("portal:invitation_asked")
 
 

@@ -23,6 +23,7 @@ from patients.actions.exercises import (
 from patients.actions.notes import request_plan, request_plans_of_clinic
 from patients.actions.people import (
     account_for,
+    birth_dates_of,
     end_carer,
     link_carer,
     mark_deceased,
@@ -43,6 +44,7 @@ __all__ = [
     "acknowledge_alert",
     "answer_step",
     "audiences_of",
+    "birth_dates_of",
     "book_appointment",
     "cancel_appointment",
     "close_episode",

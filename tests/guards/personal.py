@@ -29,8 +29,9 @@ FIELDS: dict[str, tuple[str, str]] = {
     "portal.Heartbeat": ("", "name beat_at"),
     "portal.Invitation": (
         "user invited_by token_hash accepted_at",
-        "id created_at clinic expires_at withdrawn_at",
+        "id created_at clinic expires_at withdrawn_at proofs_failed",
     ),
+    "portal.InvitationRequest": ("email", "id created_at"),
     "portal.OutboxMail": ("to_address subject raw", "id created_at"),
     "procedures.Source": (
         "",

@@ -144,8 +144,12 @@ def accept_the_invitation(phone, smtp_server) -> None:
     [invitation] = smtp_server.to(SMOKER)
     link = next(word for word in invitation.text.split() if "/invitation/" in word)
     phone.goto(link)
-    for field in phone.locator("input[type=password]").all():
-        field.fill(OWN_PASSWORD)
+    phone.get_by_label("Day").fill("4")
+    phone.get_by_label("Month").select_option("March")
+    phone.get_by_label("Year").fill("1990")
+    phone.get_by_role("button", name="Go on").click()
+    phone.get_by_label("A password that I choose").check()
+    phone.locator("input[type=password]").fill(OWN_PASSWORD)
     phone.locator("main form button[type=submit]").click()
     phone.wait_for_url("**/today/")
 

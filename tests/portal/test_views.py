@@ -4,15 +4,24 @@ from datetime import timedelta
 
 import pytest
 from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal import actions
 from portal.models import AuditEvent, Invitation, OutboxMail, User
 from portal.outbox import OutboxBackend
-from tests.factories import NOW, make_clinic, make_user
+from portal.tasks import answer_requests
+from tests.factories import NOW, make_carer, make_clinic, make_user
 
 NEW_PASSWORD = "seven quiet herons 1872"
+BY_PASSWORD = {"way": "password", "password": NEW_PASSWORD}
+
+
+def born(day: int, month: int, year: int) -> dict[str, int]:
+    """A date of birth as its three boxes are sent."""
+    return {"born_on_day": day, "born_on_month": month, "born_on_year": year}
 
 
 def token_of(mail: EmailMessage) -> str:
@@ -72,23 +81,62 @@ class TestInvitation:
 
     def test_the_password_is_set_and_the_person_signed_in(self, client, invited):
         user, token = invited
-        answer = client.post(f"/invitation/{token}/", {"password": NEW_PASSWORD})
+        answer = client.post(f"/invitation/{token}/", BY_PASSWORD)
         assert (answer.status_code, answer.headers["Location"]) == (302, "/")
         assert client.session["_auth_user_id"] == str(user.pk)
         user.refresh_from_db()
         assert user.check_password(NEW_PASSWORD)
 
-    def test_a_weak_password_is_refused_at_the_field(self, client, invited):
+    def test_who_chose_codes_has_no_password(self, client, invited):
         user, token = invited
-        answer = client.post(f"/invitation/{token}/", {"password": "password1234"})
-        assert answer.status_code == 200
-        assert "Error: " in answer.text
+        client.post(f"/invitation/{token}/", {"way": "code", "password": NEW_PASSWORD})
+        assert client.session["_auth_user_id"] == str(user.pk)
         user.refresh_from_db()
         assert not user.has_usable_password()
 
+    def test_who_chose_a_passkey_goes_on_to_make_one(self, client, invited):
+        _user, token = invited
+        answer = client.post(f"/invitation/{token}/", {"way": "passkey"}, follow=True)
+        assert answer.redirect_chain == [("/accounts/2fa/webauthn/add/", 302)]
+        assert answer.status_code == 200
+
+    @pytest.mark.parametrize(
+        "weak",
+        [
+            "fourteen chars",
+            "passwordpassword",
+            "abcdefghijklmnopqrst",
+            "112233445566778899",
+            "stepwisestepwise",
+            "ines@example.com",
+        ],
+    )
+    def test_a_weak_password_is_refused_at_the_field(self, client, invited, weak):
+        user, token = invited
+        answer = client.post(f"/invitation/{token}/", {"way": "password", "password": weak})
+        assert answer.status_code == 200
+        assert "Error: " in answer.text
+        assert 'href="#id_password"' in answer.text
+        user.refresh_from_db()
+        assert not user.has_usable_password()
+
+    @pytest.mark.parametrize(
+        "good", ["a" * 4 + " quiet heron stands", "1931 1872 4460 9215", "señora café azul ya"]
+    )
+    def test_no_rule_about_signs(self, client, invited, good):
+        user, token = invited
+        client.post(f"/invitation/{token}/", {"way": "password", "password": good})
+        user.refresh_from_db()
+        assert user.check_password(good)
+
+    def test_sending_nothing_is_an_error_and_changes_nothing(self, client, invited):
+        _user, token = invited
+        assert "Choose one of the three." in client.post(f"/invitation/{token}/", {}).text
+        assert Invitation.objects.get().accepted_at is None
+
     def test_used_expired_and_unknown_links_show_one_page(self, client, invited, stopped_clock):
         _user, token = invited
-        Client().post(f"/invitation/{token}/", {"password": NEW_PASSWORD})
+        Client().post(f"/invitation/{token}/", BY_PASSWORD)
         used = client.get(f"/invitation/{token}/")
         unknown = client.get("/invitation/nonsense/")
         assert used.status_code == unknown.status_code == 404
@@ -99,7 +147,7 @@ class TestInvitation:
         _user, token = invited
         stopped_clock.move_to(NOW + actions.INVITATION_IS_GOOD_FOR + timedelta(seconds=1))
         assert client.get(f"/invitation/{token}/").status_code == 404
-        answer = client.post(f"/invitation/{token}/", {"password": NEW_PASSWORD})
+        answer = client.post(f"/invitation/{token}/", BY_PASSWORD)
         assert answer.status_code == 404
         assert "_auth_user_id" not in client.session
 
@@ -109,25 +157,127 @@ class TestInvitation:
         assert client.get(f"/invitation/{token}/").status_code == 404
 
 
+@pytest.fixture
+def invited_parent(people, invited) -> tuple[User, str]:
+    """Who was invited cares for the child, who was born on 1 June seven years before NOW."""
+    make_carer(people.child, invited[0])
+    return invited
+
+
+class TestProof:
+    def test_the_date_of_birth_comes_first_and_the_page_names_nobody(self, client, invited_parent):
+        user, token = invited_parent
+        text = client.get(f"/invitation/{token}/").text
+        assert "Date of birth" in text
+        assert not [name for name in (user.name, user.email, "Kim", "Kidd") if name in text]
+
+    def test_no_way_in_can_be_chosen_without_it(self, client, invited_parent):
+        user, token = invited_parent
+        assert "Error: " in client.post(f"/invitation/{token}/", BY_PASSWORD).text
+        user.refresh_from_db()
+        assert not user.has_usable_password()
+
+    def test_the_right_date_opens_the_second_step_in_this_browser_alone(
+        self, client, invited_parent
+    ):
+        user, token = invited_parent
+        answer = client.post(f"/invitation/{token}/", born(1, 6, NOW.year - 7), follow=True)
+        assert user.email in answer.text
+        assert user.email not in Client().get(f"/invitation/{token}/").text
+        client.post(f"/invitation/{token}/", BY_PASSWORD)
+        assert client.session["_auth_user_id"] == str(user.pk)
+
+    def test_a_proof_is_good_for_half_an_hour(self, client, invited_parent, stopped_clock):
+        user, token = invited_parent
+        client.post(f"/invitation/{token}/", born(1, 6, NOW.year - 7))
+        stopped_clock.shift(timedelta(minutes=31))
+        assert user.email not in client.get(f"/invitation/{token}/").text
+
+    @pytest.mark.parametrize(
+        ("boxes", "says"),
+        [
+            (born(6, 1, NOW.year - 7), "You can try 4 more times."),
+            (born(31, 2, 2019), "not in the calendar"),
+            (born(1, 6, 19), "four digits"),
+            ({"born_on_day": 1, "born_on_year": 2019}, "the day, the month and the year"),
+            ({}, "the day, the month and the year"),
+        ],
+    )
+    def test_a_wrong_or_impossible_date_is_said_at_the_field_and_kept(
+        self, client, invited_parent, boxes, says
+    ):
+        _user, token = invited_parent
+        text = client.post(f"/invitation/{token}/", boxes).text
+        assert says in text
+        assert 'href="#id_born_on_0"' in text
+        assert ('name="born_on_day" value="' in text) == bool(boxes)
+
+    def test_five_wrong_dates_close_the_link_and_the_right_one_is_too_late(
+        self, client, invited_parent
+    ):
+        _user, token = invited_parent
+        for day in range(2, 7):
+            answer = client.post(f"/invitation/{token}/", born(day, 6, NOW.year - 7))
+        assert (answer.status_code, "This link is closed" in answer.text) == (403, True)
+        assert Client().post(f"/invitation/{token}/", born(1, 6, NOW.year - 7)).status_code == 403
+        refused = AuditEvent.objects.filter(verb="invitation.wrong_birth_date")
+        assert refused.count() == 5
+
+    def test_a_new_link_of_ones_own_buys_no_more_tries(self, client, invited_parent, mailoutbox):
+        user, _token = invited_parent
+        Invitation.objects.update(proofs_failed=4)
+        actions.invite_again(email=user.email, now=NOW + timedelta(minutes=1))
+        newer = Invitation.objects.filter(withdrawn_at=None).get()
+        assert newer.proofs_failed == 4
+        Invitation.objects.update(proofs_failed=5)
+        actions.invite_again(email=user.email, now=NOW + timedelta(minutes=2))
+        assert Invitation.objects.filter(withdrawn_at=None).get() == newer
+
+    def test_the_clinic_sends_one_with_all_its_tries(self, people, client, invited_parent):
+        user, _token = invited_parent
+        Invitation.objects.update(proofs_failed=5)
+        again = actions.invite(user=user, clinic=people.clinic, by=people.clerk, now=NOW)
+        assert not again.is_locked
+
+    def test_the_month_comes_first_where_the_reader_is_used_to_it(self, client, invited_parent):
+        _user, token = invited_parent
+        british = client.get(f"/invitation/{token}/").text
+        american = client.get(f"/invitation/{token}/", headers={"accept-language": "en-us"}).text
+        assert british.index("born_on_day") < british.index("born_on_month")
+        assert american.index("born_on_month") < american.index("born_on_day")
+
+
 class TestAskInvitation:
-    def test_the_answer_is_the_same_for_every_address(
-        self, client, people, invited, mailoutbox, django_capture_on_commit_callbacks
+    def test_asking_is_the_same_for_every_address_and_costs_the_same(
+        self, client, people, invited, mailoutbox
     ):
         answers = []
         for address in ("INES@example.com", "stranger@example.com", people.patient.user.email):
-            with django_capture_on_commit_callbacks(execute=True):
+            with CaptureQueriesContext(connection) as queries:
                 answer = client.post("/invitation/new/", {"email": address}, follow=True)
-            answers.append((answer.status_code, answer.text))
+            answers.append((answer.status_code, answer.text, len(queries)))
         assert len(set(answers)) == 1
+        assert len(mailoutbox) == 1
+
+    def test_who_was_invited_gets_a_new_link_and_nobody_else_a_mail(
+        self, client, people, invited, mailoutbox, django_capture_on_commit_callbacks
+    ):
+        for address in ("INES@example.com", "stranger@example.com", people.patient.user.email):
+            client.post("/invitation/new/", {"email": address})
+        client.post("/invitation/new/", {"email": "ines@example.com"})
+        with django_capture_on_commit_callbacks(execute=True):
+            assert answer_requests() == 4
         assert [mail.to for mail in mailoutbox] == [["ines@example.com"]] * 2
+        assert answer_requests() == 0
 
     def test_the_newer_link_works_and_the_older_does_not(
         self, client, invited, mailoutbox, django_capture_on_commit_callbacks, stopped_clock
     ):
         user, old = invited
         stopped_clock.shift(timedelta(minutes=5))
+        client.post("/invitation/new/", {"email": user.email})
         with django_capture_on_commit_callbacks(execute=True):
-            client.post("/invitation/new/", {"email": user.email})
+            answer_requests()
         new = token_of(mailoutbox[-1])
         assert client.get(f"/invitation/{old}/").status_code == 404
         assert client.get(f"/invitation/{new}/").status_code == 200
