@@ -19,7 +19,7 @@ from unfold.decorators import display
 
 from patients import alert_admin, audit_admin
 from patients.models import AnchorDate, Appointment, Episode, ImagingRequest, Patient
-from patients.record_admin import RecordAdmin, WindowFilter, person_search, surgery_day
+from patients.record_admin import RecordAdmin, WindowFilter, surgery_day
 from portal import clock
 from portal.staff_admin import ClinicFilter, link
 
@@ -86,8 +86,6 @@ class PatientAdmin(RecordAdmin):
     list_display_links = None
     list_filter = (SurgeryWhen, Reach, "uses_nicotine", "is_restricted", ClinicFilter)
     list_select_related = ("clinic", "user")
-    search_fields = ("given_name", "family_name", "record_number", "phone", "user__email")
-    search_help_text = _("Name, record number, date of birth, phone or email")
     ordering = ("family_name", "given_name", "id")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
@@ -145,8 +143,6 @@ class EpisodeAdmin(RecordAdmin):
     list_display_links = None
     list_filter = ("status", SurgeryWhen, "procedure", ClinicFilter)
     list_select_related = ("patient__clinic", "procedure", "surgeon", "version__pathway")
-    search_fields = (*person_search("patient"), "procedure__name")
-    search_help_text = _("Name, record number, date of birth or operation")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """With the day of surgery."""
@@ -203,7 +199,6 @@ class AppointmentAdmin(RecordAdmin):
     list_display_links = None
     list_filter = (VisitWhen, "kind", "status", ClinicFilter)
     list_select_related = ("episode__patient__clinic", "location")
-    search_fields = person_search("episode__patient")
     ordering = ("starts_at", "id")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -264,7 +259,6 @@ class ImagingRequestAdmin(RecordAdmin):
     list_display_links = None
     list_filter = ("status", XrayWhen, ClinicFilter)
     list_select_related = ("episode__patient__clinic", "step", "appointment")
-    search_fields = person_search("episode__patient")
     ordering = ("window_from", "id")
 
     @display(

@@ -15,7 +15,7 @@ from unfold.decorators import display
 
 from patients import staff_views
 from patients.models import Alert, CheckIn
-from patients.record_admin import RecordAdmin, person_search
+from patients.record_admin import RecordAdmin
 from portal.staff_admin import ClinicFilter, link
 
 staff_views.add_pages(admin.site)
@@ -73,7 +73,6 @@ class AlertAdmin(RecordAdmin):
     list_display_links = None
     list_filter = (AlertState, "severity", ClinicFilter)
     list_select_related = ("patient__clinic", "acknowledged_by", "resolved_by")
-    search_fields = (*person_search("patient"), "summary")
     search_help_text = _("Name, record number, date of birth, or the sign")
     ordering = ("-raised_at", "id")
 
@@ -126,7 +125,6 @@ class CheckInAdmin(RecordAdmin):
     list_display_links = None
     list_filter = (ClinicFilter,)
     list_select_related = ("episode__patient__clinic", "by")
-    search_fields = person_search("episode__patient")
     ordering = ("-sent_at", "id")
 
     @display(description=_("sent"), ordering="sent_at")

@@ -16,7 +16,8 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from patients.models import Patient
-from portal.models import AuditEvent
+from portal import audit
+from portal.models import AuditEvent, User
 from portal.permissions import within
 from portal.staff_admin import ClinicFilter, StaffAdmin
 
@@ -33,23 +34,30 @@ class AuditEventAdmin(StaffAdmin):
     list_filter_submit = True
     list_select_related = ("clinic",)
     search_fields = ("actor_label", "verb")
-    search_help_text = _("Patient (name or record number), person, or deed")
+    search_help_text = _("Patient, member of staff, or deed such as patient.view")
     ordering = ("-id",)
     fields = readonly_fields = (
         "when", "actor_label", "what", "verb", "about", "clinic", "object_type", "object_id",
         "was", "became", "reason", "address",
     )  # fmt: skip
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
-    ) -> tuple[models.QuerySet[Any], bool]:
-        """By person and deed, and by the patients whose name or record number fits."""
-        if not search_term.strip():
-            return queryset, False
-        condition = Q(patient_id__in=_patients_named(request, search_term))
-        for field in self.search_fields:
-            condition |= Q(**{f"{field}__icontains": search_term})
-        return queryset.filter(condition), False
+    def search(
+        self, request: HttpRequest, rows: models.QuerySet[Any], words: str
+    ) -> models.QuerySet[Any]:
+        """By person and deed, and by the patients whom the words can mean."""
+        if not words.strip():
+            return rows
+        condition = Q(patient_id__in=_patients_meant(request, words))
+        staff = User.objects.filter(Q(name__icontains=words) | Q(email__iexact=words))
+        condition |= Q(actor__in=list(staff.values_list("pk", flat=True)[:MOST_PATIENTS]))
+        return rows.filter(condition | Q(verb=words.strip().lower()))
+
+    def note_export(self, request: HttpRequest, rows: list[AuditEvent]) -> None:
+        """Note that the trail was taken away, and of which clinics."""
+        for clinic in {row.clinic for row in rows if row.clinic}:
+            audit.note_read(
+                request, "auditevent.export", obj=clinic, clinic=clinic, patient_id=None
+            )
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -104,15 +112,12 @@ class AuditEventAdmin(StaffAdmin):
         return _pretty(row.after)
 
 
-def _patients_named(request: HttpRequest, words: str) -> list[Any]:
+def _patients_meant(request: HttpRequest, words: str) -> list[Any]:
+    """The keys of the patients, and of the records that were merged into theirs."""
     rows = within(Patient.objects.visible_to(request.user), request.user, "auditevent.view")
-    for word in words.split():
-        rows = rows.filter(
-            Q(given_name__icontains=word)
-            | Q(family_name__icontains=word)
-            | Q(record_number__iexact=word)
-        )
-    return list(rows.values_list("pk", flat=True)[:MOST_PATIENTS])
+    keys = list(rows.found_by(words).values_list("pk", flat=True)[:MOST_PATIENTS])
+    former = Patient.objects.filter(merged_into__in=keys)
+    return [*keys, *former.values_list("pk", flat=True)]
 
 
 def _pretty(values: dict[str, Any]) -> Any:

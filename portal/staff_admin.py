@@ -6,20 +6,36 @@ because the audit trail has one door.
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import label_for_field, lookup_field
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
+from unfold.views import ChangeList
 
+from portal import private_search
 from portal.permissions import CLINIC_PATHS, clinics_where, may, within
+from portal.spreadsheets import as_csv
+
+# Rows of one export at most; who needs more narrows the list down, and keeps an overview of what leaves.
+MOST_EXPORTED = 10_000
+
+
+class PrivateChangeList(ChangeList):
+    """A list that shows the words of a search, and keeps their mark in its addresses."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        self.query = private_search.words_behind(request, self.query)
 
 
 class StaffAdmin(ModelAdmin):
@@ -33,6 +49,9 @@ class StaffAdmin(ModelAdmin):
     paginator = InfinitePaginator
     compressed_fields = True
     list_filter_sheet = True
+    # A page of rows at a time is acted on: whoever acts has seen each of them.
+    list_disable_select_all = True
+    list_before_template = "admin/_list_tools.html"
 
     @property
     def noun(self) -> str:
@@ -109,12 +128,71 @@ class StaffAdmin(ModelAdmin):
         """Refuse to write a model past its actions. Raises TypeError; classes with a form override it."""
         raise TypeError(f"{self.noun} is changed through its actions.")
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Lists whose searches stay out of addresses."""
+        return PrivateChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        """The rows that fit the words behind the mark in the address."""
+        words = private_search.words_behind(request, search_term)
+        return self.search(request, queryset, words), False
+
+    def search(
+        self, request: HttpRequest, rows: models.QuerySet[Any], words: str
+    ) -> models.QuerySet[Any]:
+        """The rows that fit what somebody typed."""
+        found, has_doubles = super().get_search_results(request, rows, words)
+        return found.distinct() if has_doubles else found
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
-        """Show the list under its own name, without an invitation to select something to change."""
+    ) -> HttpResponse:
+        """Show the list under its own name; take a search, or hand the list out, where a form asked for it."""
+        if request.method == "POST" and self.has_view_permission(request):
+            if "export" in request.POST:
+                return self.export(request)
+            if "q" in request.POST and "action" not in request.POST:
+                return private_search.to_marked_address(request)
         title = str(self.opts.verbose_name_plural).capitalize()
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+        tools = {"may_export": self.may_export(request)}
+        return super().changelist_view(request, {"title": title, **tools, **(extra_context or {})})
+
+    def may_export(self, request: HttpRequest) -> bool:
+        """Whether the person may take this list away as a file."""
+        return self._has("export", request)
+
+    def export(self, request: HttpRequest) -> HttpResponse:
+        """The list as it is filtered and searched, as CSV. Raises PermissionDenied."""
+        if not self.may_export(request):
+            raise PermissionDenied
+        rows = within(self.rows_shown(request), request.user, f"{self.noun}.export")
+        chosen = list(rows[:MOST_EXPORTED])
+        self.note_export(request, chosen)
+        columns = [name for name in self.list_display if name not in self.not_exported]
+        heads = [label_for_field(name, self.model, self) for name in columns]
+        cells = ([self._cell(name, row) for name in columns] for row in chosen)
+        return as_csv(str(self.opts.verbose_name_plural), heads, cells)
+
+    # Columns that say what to do next, and mean nothing in a file.
+    not_exported: frozenset[str] = frozenset({"to_do", "what_to_do"})
+
+    def rows_shown(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """The rows of the list with the filters and the search of the request's address."""
+        rows: models.QuerySet[Any] = self.get_changelist_instance(request).get_queryset(request)
+        return rows
+
+    def note_export(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Note what leaves; lists of patients say of whom."""
+
+    def _cell(self, name: str, row: Any) -> str:
+        _field, _attribute, value = lookup_field(name, row, self)
+        # A label comes as its colour and its words.
+        value = value[-1] if isinstance(value, tuple) else value
+        # A link is its words; what only looks like HTML stays as it is.
+        text = "" if value is None else str(value)
+        return html.unescape(strip_tags(text)) if hasattr(value, "__html__") else text
 
 
 class ClinicFilter(admin.SimpleListFilter):

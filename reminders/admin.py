@@ -15,8 +15,9 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from patients.record_admin import RecordAdmin, WindowFilter, person_search
+from patients.record_admin import RecordAdmin, WindowFilter, patients_meant
 from portal import clock
+from portal.models import User
 from portal.permissions import within
 from portal.staff_admin import ClinicFilter, StaffAdmin, link
 from reminders import reasons, staff_views
@@ -71,8 +72,6 @@ class ReminderAdmin(RecordAdmin):
     list_display_links = None
     list_filter = (DueWhen, "state", "category", ClinicFilter)
     list_select_related = ("episode__patient__clinic", "recipient", "step")
-    search_fields = (*person_search("episode__patient"), "recipient__name", "recipient__email")
-    search_help_text = _("Patient, record number, date of birth, or whom it goes to")
     ordering = ("due_at", "id")
     fields = readonly_fields = (
         "what", "patient_link", "goes_to", "category", "when", "due_at", "valid_until", "state_in_words", "why",
@@ -170,13 +169,25 @@ class MessageAdmin(StaffAdmin):
     list_display_links = None
     list_filter = ("state", "category", ClinicFilter)
     list_select_related = ("recipient", "clinic")
-    search_fields = ("to_address", "recipient__name", "message_id")
-    search_help_text = _("Recipient, address or Message-ID")
+    search_fields = ("recipient",)
+    search_help_text = _("Patient or recipient: name, record number, email; or Message-ID")
     ordering = ("-created_at", "id")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """Without the long parts, which a list does not show."""
         return super().get_queryset(request).defer("html", "text", "calendar", "headers")
+
+    def search(
+        self, request: HttpRequest, rows: models.QuerySet[Any], words: str
+    ) -> models.QuerySet[Any]:
+        """Mails to the patients whom the words can mean, and to their carers; or the one with this Message-ID."""
+        if not words.strip():
+            return rows
+        if words.strip().startswith("<"):
+            return rows.filter(message_id=words.strip())
+        patients = patients_meant(request, words, "message.view")
+        people = User.objects.filter(Q(patient__in=patients) | Q(cares_for__patient__in=patients))
+        return rows.filter(recipient__in=people.order_by().values("pk"))
 
     def change_view(
         self,
