@@ -306,3 +306,13 @@ class EmergencyAccessQuerySet(_OfClinicQuerySet):
     def unseen(self) -> Self:
         """Those that no manager has looked at yet."""
         return self.filter(seen_at__isnull=True)
+
+
+class SlipQuerySet(_OfPatientQuerySet):
+    """Slips of somebody who stopped smoking, by who is asking."""
+
+    _patient_path = "episode__patient"
+
+    def standing(self) -> Self:
+        """Slips that nobody has taken back."""
+        return self.filter(withdrawn_at__isnull=True)

@@ -34,7 +34,7 @@ def _alert_or_404(request: HttpRequest, pk: UUID, right: str) -> Alert:
     rows = within(Alert.objects.visible_to(request.user), request.user, right)
     rows = rows.select_related(
         "patient__clinic", "episode__procedure", "episode__patient__clinic", "check_in__by",
-        "check_in__questionnaire", "acknowledged_by", "resolved_by",
+        "check_in__questionnaire", "slip__by", "acknowledged_by", "resolved_by",
     )  # fmt: skip
     found: Alert = get_object_or_404(rows, pk=pk)
     audit.note_read(
@@ -53,7 +53,8 @@ def _page(request: HttpRequest, row: Alert, form: ResolveAlert) -> HttpResponse:
     clinic = row.patient.clinic_id
     return page(
         request, "admin/patients/alert.html", str(row.summary), alert=row, patient=row.patient,
-        episode=row.episode, answers=in_clinics_words(row.check_in), form=form, confirm=ConfirmForm(),
+        episode=row.episode, answers=in_clinics_words(row.check_in) if row.check_in else [], form=form,
+        confirm=ConfirmForm(),
         may_acknowledge=may(request.user, "alert.acknowledge", clinic),
         may_resolve=may(request.user, "alert.resolve", clinic),
     )  # fmt: skip

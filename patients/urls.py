@@ -17,6 +17,10 @@ urlpatterns = [
     path("check-in/<uuid:pk>/", views.check_in_result, name="check_in_result"),
     path("exercises/", views.exercises, name="exercises"),
     path("exercises/<uuid:pk>/log/", views.exercise_log, name="exercise_log"),
+    path("smoke-free/", views.smoke_free, name="smoke_free"),
+    path("smoke-free/plan/", views.smoke_free_plan, name="smoke_free_plan"),
+    path("smoke-free/<uuid:pk>/slip/", views.slip_log, name="slip_log"),
+    path("smoke-free/slips/<uuid:pk>/undo/", views.slip_withdraw, name="slip_withdraw"),
     path("who-can-see/", views.who_can_see, name="who_can_see"),
     path("patient/", views.switch_patient, name="switch_patient"),
 ]

@@ -37,16 +37,18 @@ MAIN = (
 )
 CHECK_IN = Place("check_in", _("How am I doing"), "check_in", "patients:check_in")
 EXERCISES = Place("exercises", _("Exercises"), "physiotherapy", "patients:exercises")
+SMOKE_FREE = Place("smoke_free", _("Smoke-free"), "smoking_cessation", "patients:smoke_free")
 ACCESS = Place("who_can_see", _("Who can see"), "shield", "patients:who_can_see")
 MORE = (
     CHECK_IN,
     EXERCISES,
+    SMOKE_FREE,
     Place("guide_list", _("Guide"), "book", "procedures:guide_list"),
     Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings"),
     ACCESS,
 )
 # What a carer who may see visits and reminders alone is not led to.
-FULL_VIEW_ONLY = frozenset({PLAN, CHECK_IN, EXERCISES, ACCESS})
+FULL_VIEW_ONLY = frozenset({PLAN, CHECK_IN, EXERCISES, SMOKE_FREE, ACCESS})
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or (user.is_staff and care is None):
         return values
-    hidden = frozenset() if care is None or care.has_full_view else FULL_VIEW_ONLY
+    hidden = _hidden(care)
     values["navigation"] = [place for place in MAIN if place not in hidden]
     values["navigation_more"] = [place for place in MORE if place not in hidden]
     if care and care.patient:
@@ -69,3 +71,11 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "clinic": care.patient.clinic,
         }
     return values
+
+
+def _hidden(care: Any) -> frozenset[Place]:
+    """The places that are not for this reader, or not for this patient."""
+    if care is None or care.patient is None:
+        return frozenset({SMOKE_FREE})
+    hidden = frozenset() if care.has_full_view else FULL_VIEW_ONLY
+    return hidden if care.patient.uses_nicotine else hidden | {SMOKE_FREE}

@@ -104,6 +104,7 @@ RIGHTS: Mapping[str, frozenset[Role]] = {
     "prescription.copy": frozenset({P}),
     "prescription.end": frozenset({P}),
     "exerciselog.view": frozenset({M, *CLINICIANS}),
+    "slip.view": frozenset({M, *CLINICIANS}),
     "exerciselog.add": NOBODY,
     "exerciselog.change": NOBODY,
     # --- reminders ---

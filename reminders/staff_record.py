@@ -22,6 +22,7 @@ from patients.models import (
     RelatedPerson,
     StepResponse,
 )
+from patients.smoke_free import SmokeFree, smoke_free_of
 from patients.trends import SHOWN as COURSE_SHOWN
 from patients.trends import trends_of
 from portal import clock
@@ -122,6 +123,7 @@ def record_of(patient: Patient, user: User) -> dict[str, Any]:
         "messages_sent": _messages(patient) if rights["message_view"] else [],
         **(_check_ins(patient) if rights["checkin_view"] else {}),
         "exercises": _exercises(patient, today) if rights["prescription_view"] else None,
+        "smoke_free": _smoke_free(patient, today) if rights["slip_view"] else None,
         "answers": _answers(patient) if rights["stepresponse_view"] else [],
         "reads": _reads(patient) if rights["auditevent_view"] else [],
         "now": now,
@@ -249,6 +251,15 @@ def _check_ins(patient: Patient) -> dict[str, Any]:
 
 def _exercises(patient: Patient, today: date) -> Adherence:
     return adherence_of(patient, today, patient.clinic.language)
+
+
+def _smoke_free(patient: Patient, today: date) -> SmokeFree | None:
+    """The way of the episode under way, or the last, for who smokes or has stopped. Four queries at most."""
+    found = list(Episode.objects.filter(patient=patient).prefetch_related("anchor_dates"))
+    episode = next((row for row in found if row.is_open), next(iter(found), None))
+    if episode is None or not (patient.uses_nicotine or "quit" in episode.anchors):
+        return None
+    return smoke_free_of(episode, today)
 
 
 def _answers(patient: Patient) -> list[Any]:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from patients.actions import answer_step, withdraw_answer
 from patients.care import Care, care_of
 from patients.models import StepResponse
-from patients.views import own_path
+from patients.views import no_record, own_path
 from portal import audit, clock
 from portal.models import User
 from portal.views import MAIL_POLICY, mail_page
@@ -42,16 +42,12 @@ from reminders.today import build as build_today
 MESSAGES_A_PAGE = 20
 
 
-def _no_record(request: HttpRequest) -> HttpResponse:
-    return render(request, "patients/no_record.html")
-
-
 @require_safe
 def today(request: HttpRequest) -> HttpResponse:
     """What to do today, what is still open, what comes next, and whom to call."""
     care = care_of(request, "today.read")
     if care.patient is None:
-        return _no_record(request)
+        return no_record(request)
     return render(request, "reminders/today.html", {"page": build_today(care), "care": care})
 
 
@@ -60,7 +56,7 @@ def plan(request: HttpRequest) -> HttpResponse:
     """The months as a path. Raises Http404 for a carer who may see visits and reminders alone."""
     care = care_of(request, "plan.read")
     if care.patient is None:
-        return _no_record(request)
+        return no_record(request)
     if not care.has_full_view:
         raise Http404
     episodes = episodes_of(care)
@@ -82,7 +78,7 @@ def messages(request: HttpRequest) -> HttpResponse:
     """What was sent, what will be, and what was not, each with its reason."""
     care = care_of(request, "messages.read")
     if care.patient is None:
-        return _no_record(request)
+        return no_record(request)
     page = Paginator(history.messages_of(care), MESSAGES_A_PAGE).get_page(request.GET.get("page"))
     coming, not_sent = history.lines(care, episodes_of(care))
     context = {

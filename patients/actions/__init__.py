@@ -4,13 +4,9 @@ Callers check who may (`permissions`); actions check what makes sense and raise 
 words for people. `now` is UTC.
 """
 
+from patients.actions.alerts import acknowledge_alert, escalate_alerts, resolve_alert
 from patients.actions.answers import answer_step, withdraw_answer
-from patients.actions.check_ins import (
-    acknowledge_alert,
-    escalate_alerts,
-    resolve_alert,
-    submit_check_in,
-)
+from patients.actions.check_ins import submit_check_in
 from patients.actions.episodes import close_episode, follow_version, open_episode, set_anchor
 from patients.actions.exercises import (
     audiences_of,
@@ -31,6 +27,7 @@ from patients.actions.people import (
     set_email,
     update_patient,
 )
+from patients.actions.smoking import log_slip, save_smoke_free_plan, withdraw_slip
 from patients.actions.visits import (
     book_appointment,
     cancel_appointment,
@@ -55,6 +52,7 @@ __all__ = [
     "follow_version",
     "link_carer",
     "log_exercise",
+    "log_slip",
     "mark_attended",
     "mark_deceased",
     "mark_missed",
@@ -65,10 +63,12 @@ __all__ = [
     "request_plan",
     "request_plans_of_clinic",
     "resolve_alert",
+    "save_smoke_free_plan",
     "set_anchor",
     "set_email",
     "submit_check_in",
     "undo_exercise",
     "update_patient",
     "withdraw_answer",
+    "withdraw_slip",
 ]

@@ -11,6 +11,7 @@ from patients.models.imports import DateOrder, ImportBatch, ImportRow
 from patients.models.notes import Hold, Note
 from patients.models.oversight import EmergencyAccess, Merge
 from patients.models.people import ADULT_AT, Patient, RelatedPerson
+from patients.models.smoking import Slip, SmokeFreePlan
 from patients.models.tasks import Task, WorklistDay
 from patients.models.visits import Appointment, AppointmentKind, ImagingRequest
 
@@ -37,6 +38,8 @@ __all__ = [
     "PlanRequest",
     "Prescription",
     "RelatedPerson",
+    "Slip",
+    "SmokeFreePlan",
     "StepResponse",
     "Task",
     "WorklistDay",

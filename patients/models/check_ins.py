@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from patients.models.episodes import Episode
 from patients.models.people import Patient
+from patients.models.smoking import Slip
 from patients.querysets import AlertQuerySet, CheckInQuerySet
 from portal import clock
 from portal.models import Record
@@ -81,13 +83,19 @@ class CheckIn(Record):
 class Alert(Record):
     """A warning sign that somebody of the clinic has to look at (FHIR Flag).
 
+    It comes of a check-in or of a slip.
     One cause, `rule_key`, has one open alert a patient: the same sign told again raises `times`, and takes
     the acknowledgement back. `summary` is in the clinic's language.
     """
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="alerts")
     episode = models.ForeignKey(Episode, on_delete=models.PROTECT, related_name="alerts")
-    check_in = models.ForeignKey(CheckIn, on_delete=models.PROTECT, related_name="alerts")
+    check_in = models.ForeignKey(
+        CheckIn, null=True, blank=True, on_delete=models.PROTECT, related_name="alerts"
+    )
+    slip = models.ForeignKey(
+        Slip, null=True, blank=True, on_delete=models.PROTECT, related_name="alerts"
+    )
     rule_key = models.SlugField(max_length=80)
     sign = models.CharField(_("warning sign"), max_length=20)
     severity = models.CharField(_("severity"), max_length=10, choices=Severity)
@@ -118,6 +126,11 @@ class Alert(Record):
                 name="alert_one_open_per_cause",
             ),
             models.CheckConstraint(
+                condition=models.Q(check_in__isnull=False, slip__isnull=True)
+                | models.Q(check_in__isnull=True, slip__isnull=False),
+                name="alert_has_one_source",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(acknowledged_at__isnull=True, acknowledged_by__isnull=True)
                 | models.Q(acknowledged_at__isnull=False, acknowledged_by__isnull=False),
                 name="alert_is_acknowledged_by_somebody",
@@ -141,6 +154,22 @@ class Alert(Record):
 
     def __str__(self) -> str:
         return self.summary
+
+    @property
+    def told_by(self) -> Any:
+        """Who told it."""
+        return self.check_in.by if self.check_in else self.slip and self.slip.by
+
+    @property
+    def is_on_behalf(self) -> bool:
+        """Whether somebody told it for the patient."""
+        return getattr(self.told_by, "pk", None) != self.patient.user_id
+
+    @property
+    def told_at(self) -> datetime:
+        """When it was told last (UTC)."""
+        source = self.check_in.sent_at if self.check_in else self.slip and self.slip.told_at
+        return source or self.raised_at
 
     @property
     def is_open(self) -> bool:

@@ -1,8 +1,9 @@
 """A reader's pages about the record: visits, check-ins, exercises, and the choice of whose pages to see."""
 
-from patients.views.access import who_can_see
+from patients.views.access import no_record, who_can_see
 from patients.views.check_ins import check_in, check_in_history, check_in_result
 from patients.views.exercises import exercise_log, exercises
+from patients.views.smoke_free import slip_log, slip_withdraw, smoke_free, smoke_free_plan
 from patients.views.visits import appointment_calendar, appointments, own_path, switch_patient
 
 __all__ = [
@@ -13,7 +14,12 @@ __all__ = [
     "check_in_result",
     "exercise_log",
     "exercises",
+    "no_record",
     "own_path",
+    "slip_log",
+    "slip_withdraw",
+    "smoke_free",
+    "smoke_free_plan",
     "switch_patient",
     "who_can_see",
 ]

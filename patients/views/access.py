@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from patients.care import Care, care_of
 from patients.models import RelatedPerson
-from portal.models import AuditEvent
+from portal.models import AuditEvent, User
 
 EVENTS_A_PAGE = 30
 
@@ -28,12 +28,18 @@ class Visit:
     what: str
 
 
+def no_record(request: HttpRequest) -> HttpResponse:
+    """The page for who has no patient: never had one, or whose access as a carer has ended."""
+    had = isinstance(request.user, User) and request.user.cares_for.exists()
+    return render(request, "patients/no_record.html", {"had_access": had})
+
+
 @require_safe
 def who_can_see(request: HttpRequest) -> HttpResponse:
     """The people with access, and who used it. Raises Http404 for who may see visits and reminders alone."""
     care = care_of(request, "access.read")
     if care.patient is None:
-        return render(request, "patients/no_record.html")
+        return no_record(request)
     if not care.has_full_view:
         raise Http404
     links = RelatedPerson.objects.own(care.reader).filter(patient=care.patient)

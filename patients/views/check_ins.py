@@ -16,6 +16,7 @@ from patients.check_ins import Stage, stage_of, stages_of
 from patients.models import CheckIn, Episode
 from patients.reader_forms import CheckInForm
 from patients.trends import SHOWN, trends_of
+from patients.views.access import no_record
 
 A_PAGE = 20
 
@@ -35,7 +36,7 @@ def check_in(request: HttpRequest) -> HttpResponse:
         return _answer(request)
     care = _full_care(request, "check_in.open")
     if care.patient is None:
-        return render(request, "patients/no_record.html")
+        return no_record(request)
     stages = stages_of(care)
     stage = next(iter(stages), None)
     if stage is None:
@@ -90,7 +91,7 @@ def check_in_history(request: HttpRequest) -> HttpResponse:
     """Every check-in, the newest first, and the course of pain and temperature as pictures and numbers."""
     care = _full_care(request, "check_ins.read")
     if care.patient is None:
-        return render(request, "patients/no_record.html")
+        return no_record(request)
     rows = CheckIn.objects.own(request.user).filter(episode__patient=care.patient)
     page = Paginator(rows.select_related("by"), A_PAGE).get_page(request.GET.get("page"))
     context = {

@@ -17,6 +17,7 @@ from patients.care import Care, care_of
 from patients.exercise_days import Programme, programme_of
 from patients.exercise_forms import RoundForm
 from patients.models import Prescription
+from patients.views.access import no_record
 
 
 @require_safe
@@ -24,7 +25,7 @@ def exercises(request: HttpRequest) -> HttpResponse:
     """Today's exercises and the last four weeks. Raises Http404 for a carer who may see visits alone."""
     care = care_of(request, "exercises.read")
     if care.patient is None:
-        return render(request, "patients/no_record.html")
+        return no_record(request)
     if not care.has_full_view:
         raise Http404
     return render(request, "patients/exercises.html", _context(care, programme_of(care)))

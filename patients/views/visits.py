@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from patients.calendars import calendar_file
 from patients.care import care_of, choose
 from patients.models import Appointment, Patient
+from patients.views.access import no_record
 from portal import audit
 
 # Visits of the past that are shown; older ones are the clinic's to look up.
@@ -23,7 +24,7 @@ def appointments(request: HttpRequest) -> HttpResponse:
     """What is booked, soonest first, and what was: with place, directions and what to bring."""
     care = care_of(request, "appointments.read")
     if care.patient is None:
-        return render(request, "patients/no_record.html")
+        return no_record(request)
     rows = Appointment.objects.own(care.reader).filter(episode__patient=care.patient)
     rows = rows.select_related("location")
     ahead = rows.filter(starts_at__gte=care.now).exclude(status=Appointment.Status.FULFILLED)

@@ -14,7 +14,7 @@ from portal.demo import PARENT, PASSWORD, PATIENT, SECOND_PARENT
 from portal.models import Clinic, Invitation, User
 from procedures.models import PathwayVersion
 from reminders import actions
-from reminders.demo import check_ins, exercises
+from reminders.demo import check_ins, exercises, smoke_free
 from reminders.demo.cast import Part
 from reminders.demo.playback import Event
 
@@ -72,8 +72,17 @@ class Story:
     def _before_surgery(self) -> Iterator[Event]:
         if self.part.moved_by:
             yield self._event(self.surgery_on - timedelta(days=10), time(11), self._move)
+        yield from self._stopping()
         if self.part.is_cancelled:
             yield self._event(self.surgery_on - timedelta(days=11), time(15), self._cancel)
+
+    def _stopping(self) -> Iterator[Event]:
+        if self.part.uses_nicotine:
+            day = self._final_surgery_on - timedelta(days=smoke_free.STOPS)
+            yield self._event(day, time(18), partial(self._stop, day))
+            for days in smoke_free.SLIPS if self.number % 2 else ():
+                day = self._final_surgery_on - timedelta(days=days)
+                yield self._event(day, time(21, 10), self._slip)
 
     def _around_surgery(self) -> Iterator[Event]:
         yield self._event(self._final_surgery_on, time(7), self._admit)
@@ -155,6 +164,14 @@ class Story:
             # The others sign in with a code by mail.
             password = PASSWORD if user.email in _WITH_PASSWORD else None
             portal_actions.accept_invitation(invitation=invitation, password=password, now=now)
+
+    def _stop(self, day: date, now: datetime) -> None:
+        if hasattr(self, "episode") and self.patient.user and self.episode.is_open:
+            smoke_free.stop(self.episode, day, by=self.patient.user, now=now)
+
+    def _slip(self, now: datetime) -> None:
+        if hasattr(self, "episode") and self.patient.user:
+            smoke_free.slip(self.episode, by=self.patient.user, now=now)
 
     def _move(self, now: datetime) -> None:
         actions.move_anchor(

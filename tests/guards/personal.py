@@ -141,9 +141,14 @@ FIELDS: dict[str, tuple[str, str]] = {
         "id created_at questionnaire_version ticket",
     ),
     "patients.Alert": (
-        "patient episode check_in rule_key sign severity summary times acknowledged_by resolved_by note",
+        "patient episode check_in slip rule_key sign severity summary times acknowledged_by resolved_by note",
         "id created_at raised_at acknowledged_at resolved_at escalated_at",
     ),
+    "patients.SmokeFreePlan": (
+        "episode why triggers instead supporter spent_a_day changed_at",
+        "id created_at currency",
+    ),
+    "patients.Slip": ("episode on what note by told_at withdrawn_at", "id created_at ticket"),
     "patients.Prescription": (
         "episode exercise sets repetitions times_a_day starts_on last_on note prescribed_by ended_at",
         "id created_at",

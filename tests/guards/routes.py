@@ -83,6 +83,18 @@ TABLE: dict[str, Route] = {
     "patients:exercise_log": Route(
         SIGN_IN, OF_THE_PATIENT | {"patient": GOES_ON, "carer": GOES_ON}, FORM
     ),
+    "patients:smoke_free": Route(SIGN_IN, everyone(OK)),
+    "patients:smoke_free_plan": Route(
+        SIGN_IN,
+        everyone(OK) | {"patient": OK, "carer": OK, "other_patient": GOES_ON},
+        FORM,
+    ),
+    "patients:slip_log": Route(
+        SIGN_IN, OF_THE_PATIENT | {"patient": GOES_ON, "carer": GOES_ON}, FORM
+    ),
+    "patients:slip_withdraw": Route(
+        SIGN_IN, OF_THE_PATIENT | {"patient": GOES_ON, "carer": GOES_ON}, FORM
+    ),
     "patients:switch_patient": Route(SIGN_IN, everyone(GOES_ON), FORM),
     "patients:who_can_see": Route(SIGN_IN, everyone(OK)),
     # The guide is the same for everyone who is signed in; its records are words and not patients.

@@ -22,6 +22,7 @@ from tests.guards.routes import (
     walk,
 )
 from tests.patients.exercises import prescribed
+from tests.patients.smoking import slipped
 from tests.people import People
 
 OURS = ("portal:", "procedures:", "patients:", "reminders:")
@@ -76,6 +77,8 @@ def own(people: People) -> dict[str, str]:
         "patients:appointment_calendar": [visit.pk],
         "patients:check_in_result": [uuid4()],
         "patients:exercise_log": [prescribed(people).pk],
+        "patients:slip_log": [people.episode.pk],
+        "patients:slip_withdraw": [slipped(people).pk],
         "procedures:guide": ["no-such-procedure"],
         "procedures:guide_print": ["no-such-procedure"],
         "procedures:guide_pdf": ["no-such-procedure"],

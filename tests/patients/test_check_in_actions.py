@@ -156,7 +156,7 @@ def test_after_it_is_resolved_the_same_cause_raises_a_new_one(tell, people):
 
 def test_if_the_alert_cannot_be_raised_nothing_is_kept(tell):
     with (
-        patch.object(check_ins, "_raise_alert", side_effect=RuntimeError),
+        patch.object(check_ins, "raise_alert", side_effect=RuntimeError),
         pytest.raises(RuntimeError),
     ):
         tell(FEVER)
