@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patients', '0005_tasks_notes_and_holds'),
+        ('patients', '0006_words_imports_and_oversight'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
