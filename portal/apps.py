@@ -12,6 +12,12 @@ class PortalConfig(AppConfig):
     name = "portal"
     default = True
 
+    def ready(self) -> None:
+        """Listen to who signs in."""
+        from portal import sign_ins  # its models are not loaded before this
+
+        sign_ins.listen()
+
 
 class StaffAdminConfig(admin_apps.AdminConfig):
     """Django's admin, with our site in place of its own."""

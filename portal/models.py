@@ -67,6 +67,11 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
     )
     is_staff = models.BooleanField(_("member of staff"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
+    session_round = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text=_("Counting it up ends every session of the account at once."),
+    )
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -82,6 +87,11 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session must match; Django asks at every request. It changes with the password and the round."""
+        value: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]  # Django's own
+        return f"{value}:{self.session_round}"
 
     def get_full_name(self) -> str:
         return self.name
@@ -263,6 +273,90 @@ class AuditEvent(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Raise TypeError: an audit trail is not thinned out."""
         raise TypeError("An audit event cannot be removed.")
+
+
+class AuditLink(models.Model):
+    """The place of one audit event in the chain, and the hash that covers it and every event before it.
+
+    Written by `portal.chain` alone. The event is named by its key and not by a foreign key, so that
+    a row that was taken away is missed, and not forgotten with its link.
+    """
+
+    position = models.BigIntegerField(primary_key=True)
+    event_id = models.BigIntegerField(unique=True)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        verbose_name = _("link of the audit chain")
+        verbose_name_plural = _("links of the audit chain")
+        ordering = ("position",)
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.hash}"
+
+
+class AuditHead(models.Model):
+    """Where the audit chain ends: one row, which whoever seals holds locked."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    position = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="0" * 64)
+    last_event_id = models.BigIntegerField(default=0)
+    sealed_at = models.DateTimeField(null=True)
+    noted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("head of the audit chain")
+        verbose_name_plural = _("heads of the audit chain")
+        constraints = (
+            models.CheckConstraint(condition=models.Q(id=1), name="audit_head_is_one_row"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.position}:{self.hash}"
+
+
+class AuditCheck(Record):
+    """One time that the audit chain was checked: how far it came, and what it found wrong."""
+
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    reached = models.BigIntegerField(default=0)
+    reached_hash = models.CharField(max_length=64, default="0" * 64)
+    total = models.BigIntegerField(default=0)
+    faults = models.JSONField(default=list)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("check of the audit trail")
+        verbose_name_plural = _("checks of the audit trail")
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d %H:%M}: {len(self.faults)}"
+
+
+class SignIn(Record):
+    """Somebody signed in, or tried to. Kept for the account's owner and for those who manage staff."""
+
+    # Empty where no account has the address: an attempt takes the same time then.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="sign_ins"
+    )
+    is_successful = models.BooleanField(_("successful"))
+    ways = models.CharField(_("by"), max_length=100, blank=True)
+    address = models.GenericIPAddressField(_("address"), null=True)
+    browser = models.CharField(_("browser"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=("user", "-created_at"), name="sign_in_by_user"),)
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class SendingSwitch(models.Model):

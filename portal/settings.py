@@ -327,6 +327,9 @@ CELERY_BEAT_SCHEDULE = {
     "escalate": tick("patients.tasks.escalate", 60),
     "answer_requests": tick("portal.tasks.answer_requests", 15),
     "check_balance": tick("reminders.tasks.check_balance", 15 * 60),
+    "seal_audit": tick("portal.tasks.seal_audit", 15),
+    "check_audit": tick("portal.tasks.check_audit", 30),
+    "check_audit_daily": tick("portal.tasks.check_audit_daily", 24 * 60 * 60),
 }
 
 # Seconds that a worker may hold what it is sending; what a dead one held is taken back after that.

@@ -10,7 +10,7 @@ reports, and is what an export of somebody's data holds.
 FIELDS: dict[str, tuple[str, str]] = {
     "portal.User": (
         "email name language time_zone last_login password is_active",
-        "id created_at is_superuser is_staff groups user_permissions",
+        "id created_at is_superuser is_staff groups user_permissions session_round",
     ),
     "portal.Clinic": (
         "on_call_email",
@@ -25,6 +25,13 @@ FIELDS: dict[str, tuple[str, str]] = {
         "actor actor_label patient_id object_id before after reason address",
         "id recorded_at action verb clinic object_type",
     ),
+    "portal.AuditLink": ("", "position event_id hash"),
+    "portal.AuditHead": ("", "id position hash last_event_id sealed_at noted_at"),
+    "portal.AuditCheck": (
+        "asked_by",
+        "id created_at reached reached_hash total faults finished_at",
+    ),
+    "portal.SignIn": ("user is_successful ways address browser", "id created_at"),
     "portal.SendingSwitch": ("changed_by", "id is_on reason changed_at"),
     "portal.Heartbeat": ("", "name beat_at"),
     "portal.Invitation": (
