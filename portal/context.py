@@ -13,6 +13,9 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from portal import sessions
+from portal.models import User
+
 
 class Place(NamedTuple):
     """One place to go: its key, its name, the symbol of the sprite, and the name of its URL."""
@@ -53,24 +56,34 @@ FULL_VIEW_ONLY = frozenset({PLAN, CHECK_IN, EXERCISES, SMOKE_FREE, ACCESS})
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """The context of templates/base.html. No queries."""
-    care = getattr(request, "care", None)
+    user, care = getattr(request, "user", None), getattr(request, "care", None)
     values: dict[str, Any] = {"demo": settings.STEPWISE_DEMO}
-    match = request.resolver_match
-    if match:
-        values["active"] = match.url_name
-    user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated or (user.is_staff and care is None):
+    if request.resolver_match:
+        values["active"] = request.resolver_match.url_name
+    if not isinstance(user, User):
         return values
-    hidden = _hidden(care)
-    values["navigation"] = [place for place in MAIN if place not in hidden]
-    values["navigation_more"] = [place for place in MORE if place not in hidden]
-    if care and care.patient:
-        values |= {
-            "patient": care.patient,
-            "patients": care.patients,
-            "clinic": care.patient.clinic,
-        }
+    values["session"] = _session(user)
+    if care is not None or not user.is_staff:
+        values |= _places(care) | _whose(care)
     return values
+
+
+def _session(user: User) -> dict[str, Any]:
+    """When the session ends by itself, and what locks up what was typed."""
+    return {
+        "seconds": sessions.idle_limit(user),
+        "owner": sessions.draft_owner(user),
+        "key": sessions.draft_key(user),
+    }
+
+
+def _places(care: Any) -> dict[str, Any]:
+    """Where to go."""
+    hidden = _hidden(care)
+    return {
+        "navigation": [place for place in MAIN if place not in hidden],
+        "navigation_more": [place for place in MORE if place not in hidden],
+    }
 
 
 def _hidden(care: Any) -> frozenset[Place]:
@@ -79,3 +92,10 @@ def _hidden(care: Any) -> frozenset[Place]:
         return frozenset({SMOKE_FREE})
     hidden = frozenset() if care.has_full_view else FULL_VIEW_ONLY
     return hidden if care.patient.uses_nicotine else hidden | {SMOKE_FREE}
+
+
+def _whose(care: Any) -> dict[str, Any]:
+    """Whose pages these are, and whom to call."""
+    if care is None or care.patient is None:
+        return {}
+    return {"patient": care.patient, "patients": care.patients, "clinic": care.patient.clinic}

@@ -6,10 +6,11 @@ The order stands in the settings; each of these comes after django.contrib.messa
 
 from __future__ import annotations
 
-import time
 import zoneinfo
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
@@ -25,20 +26,13 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from portal import audit, views
+from portal import audit, session_views, sessions, views
+from portal.models import User
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-
-# Seconds without a request of the person's own.
-STAFF_IDLE = 15 * 60
-PATIENT_IDLE = 30 * 60
-# Seconds in all, whatever happens in between.
-LONGEST_SESSION = 12 * 60 * 60
-# How often, at most, the last request is noted (seconds): not every page costs a write.
-NOTED_EVERY = 30
 
 BARRED_FEATURES = (
     "accelerometer", "autoplay", "browsing-topics", "camera", "display-capture", "geolocation",
@@ -69,7 +63,9 @@ class Headers:
             # Every page may name a patient, and links with a token must not be kept either.
             add_never_cache_headers(response)
         if was_in and SESSION_KEY not in request.session:
-            response["Clear-Site-Data"] = '"cache", "storage"'
+            # Who was away too long comes back to what was typed, which is locked up; who signs out leaves nothing.
+            ended_by_itself = request.__dict__.get("ended_by_itself", False)
+            response["Clear-Site-Data"] = '"cache"' if ended_by_itself else '"cache", "storage"'
         if request.path.startswith(reverse("admin:index")):
             response.__dict__.setdefault("_csp_update", ADMIN_POLICY)
         return response
@@ -82,36 +78,24 @@ class SessionLimits:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.user.is_authenticated:
-            now = int(time.time())
-            idle = STAFF_IDLE if request.user.is_staff else PATIENT_IDLE
-            if _is_over(request, now, idle):
-                logout(request)
-                messages.info(request, _signed_out(idle))
+        if isinstance(request.user, User):
+            now = sessions.seconds_now()
+            if sessions.is_over(request, request.user, now):
+                sessions.end(request, request.user)
             elif is_persons_own(request):
-                _note_presence(request, now)
-        return self.get_response(request)
+                sessions.note_presence(request, now)
+        return _whole_page(request, self.get_response(request))
 
 
-def _is_over(request: HttpRequest, now: int, idle: int) -> bool:
-    began = request.session.get("began_at", now)
-    seen = request.session.get("seen_at", now)
-    return bool(now - began >= LONGEST_SESSION or now - seen >= idle)
-
-
-def _note_presence(request: HttpRequest, now: int) -> None:
-    request.session.setdefault("began_at", now)
-    if now - request.session.get("seen_at", 0) >= NOTED_EVERY:
-        request.session["seen_at"] = now
-
-
-def _signed_out(idle: int) -> str:
-    minutes = idle // 60
-    return ngettext(
-        "For your safety you were signed out after %(minutes)d minute. Please sign in again.",
-        "For your safety you were signed out after %(minutes)d minutes. Please sign in again.",
-        minutes,
-    ) % {"minutes": minutes}
+def _whole_page(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Where htmx would put the sign-in page into a corner of the page, load it as a whole instead."""
+    goes_to = response.headers.get("Location", "")
+    if not (request.headers.get("HX-Request") and goes_to.startswith(reverse("account_login"))):
+        return response
+    came_from = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
+    answer = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    answer["HX-Redirect"] = f"{reverse('account_login')}?{urlencode({'next': came_from})}"
+    return answer
 
 
 def is_persons_own(request: HttpRequest) -> bool:
@@ -164,6 +148,29 @@ def _is_open_without_second_factor(request: HttpRequest) -> bool:
 def _used_second_factor(request: HttpRequest) -> bool:
     records = get_authentication_records(request, request.user)
     return any(record.get("method") == "mfa" for record in records)
+
+
+class UnsentForms:
+    """Hands back the form that somebody sent too late. After the second factor: a form may name a patient."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        """Ask about a form that came too late where it was meant for, once its sender is back."""
+        if not isinstance(request.user, User) or sessions.UNSENT not in request.session:
+            return None
+        unsent = sessions.unsent_of(request, request.user)
+        if unsent and request.method == "GET":
+            return session_views.resume(request, unsent)
+        if unsent and request.method == "POST":
+            sessions.forget_unsent(request)
+        return None
 
 
 class Reader:

@@ -143,6 +143,7 @@ MIDDLEWARE = [
     "portal.middleware.Headers",
     "portal.middleware.SessionLimits",
     "portal.middleware.SecondFactor",
+    "portal.middleware.UnsentForms",
     "portal.middleware.Reader",
     # Innermost: what a view noted is written before anything else sees the answer.
     "portal.middleware.ReadAudit",

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from portal import views
+from portal import session_views, views
 from reminders.health import CHECKS
 from reminders.metrics import metrics
 
@@ -13,6 +13,9 @@ portal_patterns = (
         path("invitation/new/", views.ask_invitation, name="ask_invitation"),
         path("invitation/asked/", views.invitation_asked, name="invitation_asked"),
         path("invitation/<str:token>/", views.accept_invitation, name="accept_invitation"),
+        path("session/stay/", session_views.stay, name="stay"),
+        path("session/end/", session_views.end_session, name="end_session"),
+        path("session/unsent/", session_views.drop_unsent, name="drop_unsent"),
         path("outbox/", views.outbox, name="outbox"),
         path("outbox/<uuid:pk>/", views.outbox_mail, name="outbox_mail"),
         path("outbox/<uuid:pk>/part/<int:number>/", views.outbox_part, name="outbox_part"),

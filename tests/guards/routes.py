@@ -16,6 +16,7 @@ OPEN: dict[str, str] = {
     "portal:accept_invitation": "who comes with an invitation has no password yet",
     "portal:ask_invitation": "who lost an invitation has no password yet",
     "portal:invitation_asked": "the page after asking",
+    "portal:end_session": "whoever it is, they are signed out afterwards",
     "portal:outbox": "the demo's mail; 404 outside the demo",
     "portal:outbox_mail": "the demo's mail; 404 outside the demo",
     "portal:outbox_part": "the demo's mail; 404 outside the demo",
@@ -40,7 +41,7 @@ WAY_IN = frozenset(
     }
 )  # fmt: skip
 
-OK, SIGN_IN, MISSING, GOES_ON = 200, "sign in", 404, 302
+OK, SIGN_IN, MISSING, GOES_ON, NOT_TAKEN = 200, "sign in", 404, 302, 405
 EVERYBODY_IN = (
     "patient", "other_patient", "carer", "former_carer", "nobody", "clerk", "surgeon", "manager",
 )  # fmt: skip
@@ -69,6 +70,9 @@ TABLE: dict[str, Route] = {
     "portal:accept_invitation": Route(MISSING, everyone(MISSING), FORM),
     "portal:ask_invitation": Route(OK, everyone(OK), FORM),
     "portal:invitation_asked": Route(OK, everyone(OK)),
+    "portal:stay": Route(SIGN_IN, everyone(NOT_TAKEN), frozenset({"POST"})),
+    "portal:end_session": Route(NOT_TAKEN, everyone(NOT_TAKEN), frozenset({"POST"})),
+    "portal:drop_unsent": Route(SIGN_IN, everyone(NOT_TAKEN), frozenset({"POST"})),
     "portal:outbox": Route(MISSING, everyone(MISSING)),
     "portal:outbox_mail": Route(MISSING, everyone(MISSING)),
     "portal:outbox_part": Route(MISSING, everyone(MISSING)),

@@ -10,8 +10,9 @@ from django.db import DatabaseError
 from django.test import Client, RequestFactory
 
 from portal import audit
-from portal.middleware import LONGEST_SESSION, PATIENT_IDLE, STAFF_IDLE, is_persons_own
+from portal.middleware import is_persons_own
 from portal.models import AuditEvent, User
+from portal.sessions import LONGEST_SESSION, PATIENT_IDLE, STAFF_IDLE
 from tests.factories import PASSWORD
 
 OWN_POLICY = [
