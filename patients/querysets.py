@@ -316,3 +316,33 @@ class SlipQuerySet(_OfPatientQuerySet):
     def standing(self) -> Self:
         """Slips that nobody has taken back."""
         return self.filter(withdrawn_at__isnull=True)
+
+
+class MoveRequestQuerySet(_OfPatientQuerySet):
+    """Requests to move a visit, by who is asking and by state."""
+
+    _patient_path = "appointment__episode__patient"
+
+    def open(self) -> Self:
+        """Requests that wait for the clinic."""
+        return self.filter(status="open")
+
+
+class ConsentDecisionQuerySet(_OfPatientQuerySet):
+    """Decisions about consents, by who is asking. What was decided is neither changed nor removed in bulk."""
+
+    _patient_path = "episode__patient"
+
+    def update(self, **values: Any) -> int:
+        """Raise ConsentIsFinal."""
+        raise self._final()
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Raise ConsentIsFinal."""
+        raise self._final()
+
+    @staticmethod
+    def _final() -> TypeError:
+        from patients.models import ConsentIsFinal  # the model is built from this module
+
+        return ConsentIsFinal()

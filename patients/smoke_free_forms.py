@@ -56,7 +56,8 @@ class SmokeFreePlanForm(forms.ModelForm):
     def __init__(self, *args: Any, known: SmokeFree, **kwargs: Any) -> None:
         self.today = known.today
         kwargs.setdefault("initial", {"quit_on": known.quit_on or known.today})
-        super().__init__(*args, instance=known.plan, **kwargs)
+        kwargs["instance"] = known.plan
+        super().__init__(*args, **kwargs)
 
     def clean_quit_on(self) -> date:
         """Refuse a day that cannot be meant."""

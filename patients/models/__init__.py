@@ -4,6 +4,8 @@ Who may see a row is in `querysets`; what changes a row is in `actions`. Plans a
 """
 
 from patients.models.check_ins import Alert, CheckIn, CheckInIsFinal
+from patients.models.consents import ConsentDecision, ConsentIsFinal
+from patients.models.contacts import EmailChange
 from patients.models.episodes import AnchorDate, Episode, PlanRequest, StepResponse
 from patients.models.exercises import ExerciseLog, Prescription
 from patients.models.finding import PatientWord
@@ -14,6 +16,7 @@ from patients.models.people import ADULT_AT, Patient, RelatedPerson
 from patients.models.smoking import Slip, SmokeFreePlan
 from patients.models.tasks import Task, WorklistDay
 from patients.models.visits import Appointment, AppointmentKind, ImagingRequest
+from patients.models.wishes import CalendarFeed, MoveRequest
 
 __all__ = [
     "ADULT_AT",
@@ -21,10 +24,14 @@ __all__ = [
     "AnchorDate",
     "Appointment",
     "AppointmentKind",
+    "CalendarFeed",
     "CheckIn",
     "CheckInIsFinal",
+    "ConsentDecision",
+    "ConsentIsFinal",
     "DateOrder",
     "EmergencyAccess",
+    "EmailChange",
     "Episode",
     "ExerciseLog",
     "Hold",
@@ -33,6 +40,7 @@ __all__ = [
     "ImportRow",
     "Merge",
     "Note",
+    "MoveRequest",
     "Patient",
     "PatientWord",
     "PlanRequest",

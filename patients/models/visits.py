@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from patients.models.episodes import Episode
 from patients.querysets import AppointmentQuerySet, ImagingRequestQuerySet
+from portal import clock
 from portal.models import Location, Record, validate_time_zone
 from procedures.models import Step
 
@@ -29,7 +30,8 @@ class Appointment(Record):
     """A booked visit (FHIR Appointment, RFC 5545 VEVENT).
 
     `local_date`, `local_time` and `time_zone` are what was agreed; `starts_at` (UTC) is derived from them.
-    `sequence` rises on every change, so that calendars replace the old entry (RFC 5546).
+    `sequence` rises on every change, so that calendars replace the old entry (RFC 5546); `changed_at` is when (UTC).
+    `confirmed_at` (UTC) is when somebody said that they come; another time has to be confirmed anew.
     """
 
     class Status(models.TextChoices):
@@ -51,6 +53,11 @@ class Appointment(Record):
     note = models.CharField(_("what to bring"), max_length=300, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.BOOKED)
     sequence = models.PositiveIntegerField(default=0, editable=False)
+    changed_at = models.DateTimeField(default=clock.now, editable=False)
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     objects = AppointmentQuerySet.as_manager()
 
@@ -58,6 +65,13 @@ class Appointment(Record):
         verbose_name = _("appointment")
         verbose_name_plural = _("appointments")
         ordering = ("starts_at", "id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(confirmed_at__isnull=True, confirmed_by__isnull=True)
+                | models.Q(confirmed_at__isnull=False, confirmed_by__isnull=False),
+                name="appointment_is_confirmed_by_somebody",
+            ),
+        )
         indexes = (models.Index(fields=("status", "starts_at"), name="appointment_next"),)
 
     def __str__(self) -> str:

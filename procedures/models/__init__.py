@@ -4,6 +4,7 @@ Definitions only (FHIR ActivityDefinition, PlanDefinition): nothing here knows a
 """
 
 from procedures.models.catalogue import CatalogueRow, Fact, Procedure, Source
+from procedures.models.consents import ConsentForm, ConsentFormIsFinal
 from procedures.models.decisions import Disagreement, DisagreementValue, Resolution, Slot, SlotValue
 from procedures.models.exercises import Exercise
 from procedures.models.pages import Page, PageSection
@@ -25,6 +26,8 @@ __all__ = [
     "Audience",
     "CatalogueRow",
     "Category",
+    "ConsentForm",
+    "ConsentFormIsFinal",
     "Disagreement",
     "DisagreementValue",
     "Exercise",

@@ -92,6 +92,10 @@ FIELDS: dict[str, tuple[str, str]] = {
         ),
     ),
     "procedures.StepText": ("", "id created_at step language subject title todo body"),
+    "procedures.ConsentForm": (
+        "published_by",
+        "id created_at clinic key number audience words status published_at",
+    ),
     "procedures.Questionnaire": (
         "",
         (
@@ -165,8 +169,24 @@ FIELDS: dict[str, tuple[str, str]] = {
         "id created_at",
     ),
     "patients.Appointment": (
-        "episode kind local_date local_time starts_at location note status",
-        "id created_at time_zone minutes sequence",
+        "episode kind local_date local_time starts_at location note status confirmed_at confirmed_by",
+        "id created_at time_zone minutes sequence changed_at",
+    ),
+    "patients.MoveRequest": (
+        "appointment reason wishes by asked_at asked_from status reply answered_at answered_by",
+        "id created_at",
+    ),
+    "patients.CalendarFeed": (
+        "user token_hash noted_on",
+        "id created_at made_at digest changed_at",
+    ),
+    "patients.ConsentDecision": (
+        "episode form decision title body signed_name note by is_on_behalf relationship decided_at",
+        "id created_at language digest ticket",
+    ),
+    "patients.EmailChange": (
+        "user old_email new_email old_token_hash new_token_hash confirmed_old_at confirmed_new_at stopped_at done_at",
+        "id created_at expires_at",
     ),
     "patients.ImagingRequest": (
         (
