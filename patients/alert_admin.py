@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -16,6 +15,7 @@ from unfold.decorators import display
 from patients import staff_views
 from patients.models import Alert, CheckIn
 from patients.record_admin import RecordAdmin
+from portal.day_words import date_format
 from portal.staff_admin import ClinicFilter, link
 
 staff_views.add_pages(admin.site)

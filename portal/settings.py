@@ -166,6 +166,8 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.context.frame",
             ],
+            # Days and times in the order and the words of the reader's language.
+            "builtins": ["portal.templatetags.dates"],
         },
     },
 ]

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
@@ -29,6 +28,7 @@ from patients.models import (
     StepResponse,
 )
 from portal import audit, clock, heartbeat
+from portal.day_words import date_format
 from portal.models import Invitation, User
 from portal.permissions import may, within
 from procedures.models import PathwayVersion

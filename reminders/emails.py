@@ -16,12 +16,12 @@ from uuid import UUID
 from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
-from django.utils.formats import date_format, time_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from patients.calendars import calendar_file
 from patients.models import Appointment, Episode
+from portal.day_words import date_format, time_format
 from portal.mail import Mail
 from portal.models import Clinic
 from procedures.models import Category, Step, StepText

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from django.db.models import Prefetch
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from patients.care import Care
 from patients.models import Appointment, Episode, ImagingRequest, StepResponse
+from portal.day_words import date_format
 from procedures.conditions import holds
 from procedures.models import Category
 from reminders.emails import Unwritable, Writer

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -26,6 +25,7 @@ from patients.smoke_free import SmokeFree, smoke_free_of
 from patients.trends import SHOWN as COURSE_SHOWN
 from patients.trends import trends_of
 from portal import clock
+from portal.day_words import date_format
 from portal.models import AuditEvent, Invitation, User
 from portal.permissions import RIGHTS, may
 from reminders import reasons

@@ -9,13 +9,13 @@ from datetime import date, timedelta
 from itertools import groupby
 
 from django.urls import reverse
-from django.utils.formats import date_format, time_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from patients.care import Care
 from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, StepResponse
+from portal.day_words import date_format, time_format
 from procedures.conditions import holds
 from procedures.models import Category, Step
 from procedures.offsets import Offset

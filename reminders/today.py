@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.db.models import Q
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from patients.care import Care
 from patients.models import Appointment, Episode, ImagingRequest, StepResponse
+from portal.day_words import date_format
 from reminders.emails import Writer
 from reminders.models import Reminder
 from reminders.planner import PORTAL_ONLY

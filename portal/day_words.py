@@ -1,0 +1,67 @@
+"""Days and times of day as people write them in each language. What is written here is British; other languages follow.
+
+Django knows the names of days and months in every language, but a format such as `l j F Y` puts them in
+British order. `TABLE` says what stands in its place: “Monday, May 4, 2026”, “lunes, 4 de mayo de 2026”.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from functools import lru_cache
+
+from django.utils import formats, translation
+
+# By language: a British format, and what is written instead. Without an entry it is written as it is.
+TABLE: dict[str, dict[str, str]] = {
+    "en-us": {
+        "l j F Y": "l, F j, Y",
+        "l j F": "l, F j",
+        "D j F Y": "D, F j, Y",
+        "D j M Y": "D, M j, Y",
+        "D j M": "D, M j",
+        "j F Y": "F j, Y",
+        "j F": "F j",
+        "j M Y": "M j, Y",
+        "j M": "M j",
+        "H:i": "g:i A",
+    },
+    "es": {
+        "l j F Y": r"l, j \d\e F \d\e Y",
+        "l j F": r"l, j \d\e F",
+        "D j F Y": r"D, j \d\e F \d\e Y",
+        "D j M Y": "D, j M Y",
+        "D j M": "D, j M",
+        "j F Y": r"j \d\e F \d\e Y",
+        "j F": r"j \d\e F",
+        "F Y": r"F \d\e Y",
+    },
+}
+# Between a day and a time.
+COMMA = {"ar": "، "}
+
+
+def date_format(value: date | datetime, pattern: str) -> str:
+    """The day, in the language in force. `pattern` is a British one, as in `TABLE`, or a named one of Django's."""
+    return str(formats.date_format(value, localised(pattern, translation.get_language() or "")))
+
+
+def time_format(value: time | datetime, pattern: str) -> str:
+    """The time of day, in the language in force."""
+    return str(formats.time_format(value, localised(pattern, translation.get_language() or "")))
+
+
+@lru_cache(maxsize=256)
+def localised(pattern: str, language: str) -> str:
+    """A British format as it is written in `language`."""
+    table = TABLE.get(language, {})
+    day, comma, clock = pattern.partition(", ")
+    if not comma:
+        return _piece(day, table)
+    return _piece(day, table) + COMMA.get(language, ", ") + _piece(clock, table)
+
+
+def _piece(pattern: str, table: dict[str, str]) -> str:
+    """A day, or a time of day with or without its zone: `H:i (T)`."""
+    if pattern in table or "H:i" not in pattern:
+        return table.get(pattern, pattern)
+    return pattern.replace("H:i", table.get("H:i", "H:i"))

@@ -1,0 +1,32 @@
+"""The filters `date` and `time` of Django's, writing days and times as the reader's language does.
+
+Settings put them in place of Django's own, so that no template has to think of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template import defaultfilters
+from django.utils import translation
+
+from portal.day_words import localised
+
+register = template.Library()
+
+
+@register.filter(expects_localtime=True, is_safe=False)
+def date(value: Any, arg: str | None = None) -> str:
+    """A day in words, as Django's `date`; formats such as `l j F Y` follow the language (portal.day_words)."""
+    return defaultfilters.date(value, _localised(arg))
+
+
+@register.filter(expects_localtime=True, is_safe=False)
+def time(value: Any, arg: str | None = None) -> str:
+    """A time of day in words, as Django's `time`; the format follows the language (portal.day_words)."""
+    return defaultfilters.time(value, _localised(arg))
+
+
+def _localised(pattern: str | None) -> str | None:
+    return localised(pattern, translation.get_language() or "") if pattern else pattern
