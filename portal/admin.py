@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from portal import actions, clock, staff_views
+from portal import account_views, actions, clock, staff_views, trail_views
 from portal.models import Clinic, Invitation, Location, User
 from portal.permissions import clinics_where, may_open
 from portal.staff_admin import ClinicFilter, StaffAdmin
@@ -27,7 +27,8 @@ for model in (Group, EmailAddress, EmailConfirmation, Authenticator):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 
-staff_views.add_pages(admin.site)
+for views in (staff_views, account_views, trail_views):
+    views.add_pages(admin.site)
 
 
 @admin.register(User)
@@ -72,7 +73,10 @@ class UserAdmin(StaffAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """One member of staff, with the ways to their roles for those who may."""
-        tools = {"may_manage": may_open(request.user, "user_roles")}
+        tools = {
+            "may_manage": may_open(request.user, "user_roles"),
+            "may_look": may_open(request.user, "user_sign_ins"),
+        }
         return super().change_view(request, object_id, form_url, {**tools, **(extra_context or {})})
 
     @display(description=_("roles"))

@@ -76,7 +76,7 @@ def _groups() -> list[tuple[str, list[Entry]]]:
         (_("Clinic"), _clinic()),
         (
             _("Audit"),
-            [(_("Audit trail"), "policy", "portal_auditevent_changelist", "auditevent.view")],
+            _audit(),
         ),
     ]
 
@@ -146,4 +146,11 @@ def _clinic() -> list[Entry]:
         (_("Places"), "location_on", "portal_location_changelist", "location.view"),
         (_("Staff"), "badge", "portal_user_changelist", "user.view"),
         (_("Invitations"), "outgoing_mail", "portal_invitation_changelist", "invitation.view"),
+    ]
+
+
+def _audit() -> list[Entry]:
+    return [
+        (_("Audit trail"), "policy", "portal_auditevent_changelist", "auditevent.view"),
+        (_("Is it whole?"), "link", "audit_chain", "auditevent.view"),
     ]

@@ -184,6 +184,10 @@ PAGES: Mapping[str, str] = {
     "user_invite": "user.invite",
     "user_roles": "practitionerrole.add",
     "user_close": "user.change",
+    "user_sign_ins": "user.view",
+    "user_end_sessions": "user.change",
+    "user_reset_factor": "user.change",
+    "audit_chain": "auditevent.view",
 }
 
 # How a row of each model leads to its clinic.

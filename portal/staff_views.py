@@ -82,7 +82,7 @@ def user_invite(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def user_roles(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Which roles a member of staff has at one's own clinics; give one more, or end one."""
-    user = get_object_or_404(_staff(request, "practitionerrole.add"), pk=pk)
+    user = get_object_or_404(staff_within(request, "practitionerrole.add"), pk=pk)
     form = RoleForm(clinics=clinics_where(request.user, "practitionerrole.add"))
     if request.method == "POST":
         if "end" in request.POST:
@@ -118,8 +118,8 @@ def _end_role(request: HttpRequest, user: User) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def user_close(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Close the account of a member of staff, or open it again."""
-    user = get_object_or_404(_staff_of_no_other_clinic(request), pk=pk)
-    clinic = _shared_clinic(request, user)
+    user = get_object_or_404(staff_of_no_other_clinic(request), pk=pk)
+    clinic = shared_clinic(request, user)
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -142,21 +142,22 @@ def user_close(request: HttpRequest, pk: UUID) -> HttpResponse:
     )  # fmt: skip
 
 
-def _staff(request: HttpRequest, right: str) -> models.QuerySet[User]:
+def staff_within(request: HttpRequest, right: str) -> models.QuerySet[User]:
     """The members of staff whom the person may manage: those of one's own clinics, and not the operator."""
     rows = within(User.objects.filter(is_staff=True), request.user, right)
     return rows if is_operator(request.user) else rows.filter(is_superuser=False)
 
 
-def _staff_of_no_other_clinic(request: HttpRequest) -> models.QuerySet[User]:
+def staff_of_no_other_clinic(request: HttpRequest) -> models.QuerySet[User]:
     """Those whose whole account is the person's to close; of the others, only roles can be ended."""
     elsewhere = PractitionerRole.objects.exclude(
         clinic__in=clinics_where(request.user, "user.change")
     )
-    return _staff(request, "user.change").exclude(pk__in=elsewhere.values("user"))
+    return staff_within(request, "user.change").exclude(pk__in=elsewhere.values("user"))
 
 
-def _shared_clinic(request: HttpRequest, user: User) -> Clinic:
+def shared_clinic(request: HttpRequest, user: User) -> Clinic:
+    """The clinic at which one manages a colleague. Raises Http404 where there is none."""
     mine = clinics_where(request.user, "user.change")
     return mine.filter(roles__user=user).first() or get_object_or_404(mine[:1])
 

@@ -25,7 +25,7 @@ FRAME = {
 POST_ONLY = {"alert_acknowledge", "alert_resolve"}
 READ_ONLY = {
     "patient_page", "message_page", "message_html", "alert_page", "episode_version", "version_mail",
-    "version_preview",
+    "version_preview", "user_sign_ins",
 }  # fmt: skip
 MODEL_VIEWS = ("changelist", "add", "history", "delete", "change")
 
