@@ -7,7 +7,7 @@ but the tables' own names and placeholders goes into the statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,26 +18,78 @@ M = TypeVar("M", bound=Model)
 
 
 def insert_all(model: type[M], rows: Sequence[M]) -> None:
-    """Store new rows, of any number, without telling them the keys that the database gives them.
+    """Store new instances, of any number, without telling them the keys that the database gives them.
 
     What Django does on saving is done: defaults are in the rows already, values are prepared.
     """
     if connection.vendor != "postgresql":
         model._default_manager.bulk_create(rows)
-        return
+    elif rows:
+        fields = [
+            field
+            for field in model._meta.concrete_fields
+            if not (field.primary_key and rows[0].pk is None)
+        ]
+        readers = [(field.attname, _preparer(field)) for field in fields]
+        _copy(
+            model,
+            fields,
+            ([prepare(getattr(row, name)) for name, prepare in readers] for row in rows),
+        )
+
+
+def insert_rows(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Store new rows given as values in the order of `names`, JSON and durations as the database has them."""
     if not rows:
         return
-    fields = [
-        field
-        for field in model._meta.concrete_fields
-        if not (field.primary_key and rows[0].pk is None)
-    ]
+    fields = [_field(model, name) for name in names]
+    if connection.vendor == "postgresql":
+        _copy(model, fields, rows)
+        return
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    places = ", ".join(["%s"] * len(fields))
+    _each(f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})', fields, rows)  # noqa: S608
+
+
+def update_rows(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Change stored rows: the first of `names` is the key, the others are set, each row to its own values."""
+    if not rows:
+        return
+    key, *fields = [_field(model, name) for name in names]
+    table = f'"{model._meta.db_table}"'
+    if connection.vendor == "postgresql":
+        sets = ", ".join(f'"{field.column}" = new."{field.column}"' for field in fields)
+        arrays = ", ".join(f"%s::{_array_type(field)}[]" for field in (key, *fields))
+        columns = ", ".join(f'"{field.column}"' for field in (key, *fields))
+        sql = (
+            f"UPDATE {table} AS row SET {sets} FROM unnest({arrays}) AS new({columns}) "  # noqa: S608
+            f'WHERE row."{key.column}" = new."{key.column}"'
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [list(column) for column in zip(*rows, strict=True)])
+        return
+    sets = ", ".join(f'"{field.column}" = %s' for field in fields)
+    behind = [(*values, pk) for pk, *values in rows]
+    _each(f'UPDATE {table} SET {sets} WHERE "{key.column}" = %s', [*fields, key], behind)  # noqa: S608
+
+
+def _copy(
+    model: type[Model], fields: Sequence[Field[Any, Any]], rows: Iterable[Sequence[Any]]
+) -> None:
     names = ", ".join(f'"{field.column}"' for field in fields)
     sql = f'COPY "{model._meta.db_table}" ({names}) FROM STDIN'
-    readers = [(field.attname, _preparer(field)) for field in fields]
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(sql) as copy:
         for row in rows:
-            copy.write_row([prepare(getattr(row, name)) for name, prepare in readers])
+            copy.write_row(row)
+
+
+def _each(sql: str, fields: Sequence[Field[Any, Any]], rows: Iterable[Sequence[Any]]) -> None:
+    """Run one prepared statement for each row, inside the library."""
+    prepared = [
+        [_prepared(field, value) for field, value in zip(fields, row, strict=True)] for row in rows
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, prepared)
 
 
 def _preparer(field: Field[Any, Any]) -> Callable[[Any], Any]:

@@ -49,7 +49,11 @@ class Existing:
     is_essential: bool
     category: str
     counted_from: str
+    due_at: datetime
     message_id: UUID | None = None
+    lease_until: datetime | None = None
+    claimed_by: str = ""
+    is_pinned: bool = False
 
     @property
     def in_hand(self) -> bool:
@@ -114,6 +118,8 @@ class Item:
         row, wanted = self.existing, self.desired
         if row is None or wanted is None:
             return wanted.valid_until if wanted else None
+        if row.is_pinned and self.change is Change.KEPT:
+            return row.valid_until
         if self.change is not Change.KEPT or not wanted.is_late:
             return wanted.valid_until
         return row.valid_until if wanted.skipped else min(row.valid_until, wanted.valid_until)
@@ -236,7 +242,7 @@ def _after_sending(last: Existing, wanted: Desired, resend: frozenset[str]) -> l
 
 def _not_sent_yet(last: Existing, wanted: Desired) -> Item:
     """A row that waits, or one that was laid aside and may come back when its moment changed."""
-    same_moment = last.intent == wanted.intent
+    same_moment = last.intent == wanted.intent or last.is_pinned
     if last.waits:
         change = Change.TOO_LATE if wanted.skipped else Change.MOVED
         return Item(Change.KEPT if same_moment else change, existing=last, desired=wanted)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import cache, lru_cache
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
 
 from patients.models import Episode, ImagingRequest, Patient
+from portal.nesting import Nested, with_nested
 from procedures.models import PathwayVersion, Step
 from procedures.offsets import Offset
 from reminders.planner import Case, Person, Repetition, Rule, Visit
@@ -14,10 +19,48 @@ from reminders.planner import Case, Person, Repetition, Rule, Visit
 XRAY_BOOKED = "xray_booked"
 _SEEN_TO = {ImagingRequest.Status.BOOKED, ImagingRequest.Status.DONE}
 
+# All that `case_of` asks an episode for.
+_RELATIONS = (
+    Nested("anchor_dates", ("anchor", "on")),
+    Nested("appointments", ("id", "kind", "local_date", "starts_at", "status"), Q(status="booked")),
+    Nested(
+        "imaging_requests",
+        ("status", "step__id", "step__key", "step__ends_when"),
+        Q(status__in=_SEEN_TO),
+    ),
+    Nested("holds", ("step_key", "category", "lifted_at"), Q(lifted_at__isnull=True)),
+    Nested(
+        "patient__related_people",
+        ("starts_on", "ends_on", "ended_at", "user__id", "user__time_zone", "user__is_active"),
+        Q(ended_at__isnull=True),
+    ),
+)
 
-def rules_of(version: PathwayVersion) -> list[Rule]:
-    """The steps of a version as the planner wants them. One query."""
-    return [rule_of(step) for step in version.steps.all()]
+
+def read_episodes(ids: Iterable[UUID]) -> list[Episode]:
+    """These episodes with all that their plans depend on and nothing more, in one query."""
+    return list(_with_all().filter(id__in=ids))
+
+
+@cache
+def _with_all() -> QuerySet:
+    """Put together once: that takes longer than asking the database."""
+    rows = Episode.objects.select_related("patient__clinic", "patient__user", "version")
+    return with_nested(rows.order_by(), *_RELATIONS)
+
+
+def rules_of(version: PathwayVersion) -> Sequence[Rule]:
+    """The steps of a version as the planner wants them. Kept for an approved one, which never changes."""
+    return _read_rules(version) if version.is_draft else _kept_rules(version)
+
+
+@lru_cache(maxsize=500)
+def _kept_rules(version: PathwayVersion) -> Sequence[Rule]:
+    return _read_rules(version)
+
+
+def _read_rules(version: PathwayVersion) -> Sequence[Rule]:
+    return tuple(rule_of(step) for step in version.steps.all())
 
 
 def rule_of(step: Step) -> Rule:
@@ -56,7 +99,7 @@ def _repetition(step: Step) -> Repetition | None:
 
 
 def case_of(episode: Episode, now: datetime) -> Case:
-    """An episode as the planner wants it. Fetch it with `Episode.objects.for_planning()`.
+    """An episode as the planner wants it. Fetch it with `read_episodes` or `Episode.objects.for_planning()`.
 
     A patient about whom nobody may be written to, and a closed episode, have no people: nothing is planned.
     """
@@ -64,7 +107,10 @@ def case_of(episode: Episode, now: datetime) -> Case:
     if not (episode.is_open and episode.patient.is_contactable):
         return replace(case, people=())
     return replace(
-        case, visits=tuple(_visits(episode)), ended_steps=frozenset(_ended_steps(episode))
+        case,
+        visits=tuple(_visits(episode)),
+        ended_steps=frozenset(_ended_steps(episode)),
+        holds=frozenset(hold.target for hold in episode.holds.all() if hold.lifted_at is None),
     )
 
 

@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,6 +28,8 @@ LATE_AT_MOST = timedelta(days=14)
 TOO_LATE = "too_late"
 PORTAL_ONLY = "portal_only"
 LATE_REPEAT = "late_repeat"
+# What a hold on the whole plan stops.
+EVERYTHING = "*"
 
 
 class Key(NamedTuple):
@@ -113,7 +115,8 @@ class Visit:
 class Case:
     """The patient's side of a plan. `ended_steps` are the steps whose reason to be sent has gone.
 
-    `zone` is the clinic's, in which its days begin and end.
+    `zone` is the clinic's, in which its days begin and end. `holds` is what staff stopped:
+    "step:KEY", "category:NAME", or "*" for everything.
     """
 
     anchors: Mapping[str, date]
@@ -123,6 +126,7 @@ class Case:
     window: tuple[time, time]
     visits: Sequence[Visit] = ()
     ended_steps: frozenset[str] = frozenset()
+    holds: frozenset[str] = frozenset()
     zone: str = "UTC"
 
     def today(self, now: datetime) -> date:
@@ -178,7 +182,14 @@ def plan(rules: Iterable[Rule], case: Case, now: datetime) -> list[Desired]:
 
 
 def _applies(rule: Rule, case: Case) -> bool:
-    return rule.key not in case.ended_steps and holds(rule.condition, case.attributes)
+    if rule.key in case.ended_steps or _is_held(rule, case.holds):
+        return False
+    return holds(rule.condition, case.attributes)
+
+
+def _is_held(rule: Rule, stopped: frozenset[str]) -> bool:
+    targets = (EVERYTHING, f"category:{rule.category}", f"step:{rule.key}")
+    return bool(stopped) and not stopped.isdisjoint(targets)
 
 
 def _rows(rule: Rule, case: Case, now: datetime) -> Iterator[Desired]:
@@ -322,6 +333,7 @@ def _earliest(first: datetime, second: datetime | None) -> datetime:
     return first if second is None else min(first, second)
 
 
+@lru_cache(maxsize=1_000)
 def inside_window(at: time, window: tuple[time, time]) -> time:
     """`at`, moved to the nearest time of the same day at which mail may be sent."""
     opens, closes = window

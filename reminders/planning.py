@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from patients.models import Episode, PlanRequest
-from reminders.reconciler import reconcile
+from patients.models import PlanRequest
+from reminders.reconciler import reconcile_all
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
+# Episodes whose plans are written together; staff who want one of them wait for all.
+TOGETHER = 50
+BATCH = 4 * TOGETHER
 
 
 def plan_requested(*, now: datetime, most: int = 2_000) -> int:
     """Plan up to `most` episodes that something changed for, oldest request first. `now` is UTC.
 
-    Each episode is its own transaction, and has one turn in a run: one that cannot be planned is
-    logged, keeps its request for the next run, and holds up no other. Returns how many were planned.
+    Each episode has one turn in a run: one that cannot be planned is logged, keeps its request for the
+    next run, and holds up no other. Returns how many were planned.
     """
     planned = 0
     seen: set[UUID] = set()
@@ -30,17 +33,24 @@ def plan_requested(*, now: datetime, most: int = 2_000) -> int:
         if not ids:
             break
         seen.update(ids)
-        planned += sum(_is_planned(episode, now) for episode in Episode.objects.filter(id__in=ids))
+        planned += sum(_plan(group, now) for group in _groups(ids, TOGETHER))
     return planned
 
 
-def _is_planned(episode: Episode, now: datetime) -> bool:
+def _plan(ids: Sequence[UUID], now: datetime) -> int:
+    """Plan these together, or one by one where they cannot be. Returns how many were planned."""
     try:
-        reconcile(episode, now=now)
+        return len(reconcile_all(ids, now=now))
     except SoftTimeLimitExceeded:
         raise
     except Exception:
-        # Whatever is wrong with this one, the others must not wait for it.
-        logger.exception("episode %s cannot be planned", episode.id)
-        return False
-    return True
+        if len(ids) > 1:
+            # Whatever is wrong with one of them, the others must not wait for it.
+            return sum(_plan([each], now) for each in ids)
+        logger.exception("episode %s cannot be planned", ids[0])
+        return 0
+
+
+def _groups(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
+    """The ids in groups of at most `size`."""
+    return (ids[first : first + size] for first in range(0, len(ids), size))

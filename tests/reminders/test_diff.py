@@ -33,6 +33,7 @@ def stored(row, state="planned", **fields):
         "is_essential": row.rule.is_essential,
         "category": row.rule.category,
         "counted_from": row.counted_from,
+        "due_at": row.due_at,
         "message_id": UUID(int=5) if state in {"sent", "retrying"} else None,
     }
     return Existing(**(defaults | fields))
@@ -68,6 +69,15 @@ def test_a_row_that_would_be_late_is_stored_as_left_out():
     diff = compare([], [wanted(rule(), PAST)])
 
     assert (diff.counts["too_late"], diff.is_empty) == (1, False)
+
+
+def test_a_row_whose_moment_staff_chose_stays_there_until_the_plan_has_no_place_for_it():
+    row = stored(wanted(rule()), is_pinned=True)
+
+    (kept,) = compare([row], [wanted(rule("step", 3, id=row.step_id), LATER)]).items
+
+    assert (kept.change.value, kept.valid_until) == ("kept", row.valid_until)
+    assert outcome([row], []) == [("dropped", 0)]
 
 
 def test_the_same_plan_again_changes_nothing():

@@ -50,6 +50,7 @@ def stored(desired):
         is_essential=desired.rule.is_essential,
         category=desired.rule.category,
         counted_from=desired.counted_from,
+        due_at=desired.due_at,
     )
 
 

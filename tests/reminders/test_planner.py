@@ -107,6 +107,24 @@ def test_a_step_whose_reason_has_gone_is_not_planned():
     assert plan([rule("ask")], case(ended_steps=frozenset({"ask"})), NOW) == []
 
 
+@pytest.mark.parametrize(
+    ("held", "planned"),
+    [
+        (set(), ["walk", "wash"]),
+        ({"step:walk"}, ["wash"]),
+        ({"category:physiotherapy"}, ["wash"]),
+        ({"step:wash", "category:xray"}, ["walk"]),
+        ({"*"}, []),
+    ],
+)
+def test_what_staff_hold_is_not_planned(held, planned):
+    rules = [rule("walk", category="physiotherapy"), rule("wash")]
+
+    rows = plan(rules, case(holds=frozenset(held)), NOW)
+
+    assert [row.key.step for row in rows] == planned
+
+
 def test_rows_come_in_order_of_their_moments():
     rows = plan([rule("b", 3), rule("a", 1), rule("c", 1)], case(), NOW)
 
