@@ -1,7 +1,7 @@
 """The people of the tests: two clinics, their staff, patients, parents, carers, and nobody.
 
 `people` holds them at the moment NOW, with the clock stopped there; `planned` has their plans too.
-`build_people(now)` makes them at any moment, for tests that need a clock that runs.
+`make_people(now)` makes them at any moment, for tests that need a clock that runs.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,6 +28,7 @@ from tests.factories import (
     make_user,
     make_version,
 )
+from tests.grounds import ground
 
 DAYS_TO_SURGERY = 56
 
@@ -175,7 +176,7 @@ class People:
         ]  # fmt: skip
 
 
-def build_people(now: datetime = NOW) -> People:
+def make_people(now: datetime = NOW) -> People:
     """Make everyone, with surgery eight weeks after `now`. Episodes are not planned yet."""
     clinic = make_clinic("Harbour Hip Clinic")
     other_clinic = make_clinic("Meadow Clinic", phone_in_hours="0131 496 0001")
@@ -262,18 +263,32 @@ def stopped_clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
+@ground
+def build_people(_below: None) -> People:
+    """Make everyone, at NOW."""
+    with time_machine.travel(NOW, tick=False):
+        return make_people(NOW)
+
+
+@ground
+def build_planned(below: People) -> People:
+    """Plan every episode."""
+    with time_machine.travel(NOW, tick=False):
+        for episode in below.episodes:
+            reconcile(episode, now=below.now)
+    return below
+
+
 @pytest.fixture
-def people(db, stopped_clock) -> People:
+def people(db, grounds, stopped_clock) -> People:
     """Everyone, at NOW, with episodes that are not planned yet."""
-    return build_people(NOW)
+    return grounds.copy("people") or make_people(NOW)
 
 
 @pytest.fixture
-def planned(people) -> People:
+def planned(people, grounds) -> People:
     """Everyone, with their plans."""
-    for episode in people.episodes:
-        reconcile(episode, now=people.now)
-    return people
+    return grounds.copy("planned") or build_planned(people)
 
 
 @pytest.fixture

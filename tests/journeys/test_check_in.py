@@ -11,7 +11,7 @@ from procedures.loading import load_catalogue
 from tests.browser import DESKTOP, PHONE
 from tests.factories import PASSWORD
 from tests.patients.check_ins import discharged
-from tests.people import build_people
+from tests.people import make_people
 
 pytestmark = pytest.mark.journey
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.journey
 @pytest.fixture
 def clinic_of_today(transactional_db, site):
     """Everybody, today, with the patient at home since four days."""
-    people = build_people(timezone.now())
+    people = make_people(timezone.now())
     load_catalogue()
     discharged(people)
     return people

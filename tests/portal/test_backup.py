@@ -16,7 +16,7 @@ from portal.models import AuditEvent, Clinic, SendingSwitch, User
 from reminders import pipeline
 from reminders.models import Reminder
 from tests.factories import make_clinic, make_user
-from tests.people import build_people
+from tests.people import make_people
 from tests.processes import worker_environment
 
 
@@ -26,7 +26,7 @@ def rows(*models):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_was_backed_up_comes_back_and_sending_is_off(tmp_path, smtp_server):
-    people = build_people(timezone.now())
+    people = make_people(timezone.now())
     pipeline.dispatch(now=timezone.now())
     before = rows(Clinic, User, Patient, Reminder)
     back_up(tmp_path / "copy")

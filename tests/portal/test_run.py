@@ -1,6 +1,7 @@
 """`manage.py run` as an operator meets it: it starts everything, says what is wrong, ends everything."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -120,7 +121,35 @@ def new_clinic(tmp_path, db):
 
 @pytest.fixture
 def clinic(new_clinic):
+    """Return a clinic that never ran."""
     return new_clinic()
+
+
+@pytest.fixture(scope="session")
+def folder_of_one_that_ran(tmp_path_factory):
+    """Return the folder of a clinic that was started and ended once: making it is most of a first start."""
+    clinic = Clinic(tmp_path_factory.mktemp("ran"))
+    process = clinic.start()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    return clinic.folder / "var"
+
+
+@pytest.fixture
+def new_clinic_that_ran(new_clinic, folder_of_one_that_ran):
+    """Make clinics that start in seconds, on SQLite."""
+
+    def make():
+        clinic = new_clinic()
+        shutil.copytree(folder_of_one_that_ran, clinic.folder / "var")
+        return clinic
+
+    return make
+
+
+@pytest.fixture
+def clinic_that_ran(new_clinic_that_ran):
+    return new_clinic_that_ran()
 
 
 def new_postgres_database():
@@ -174,8 +203,10 @@ def test_ctrl_c_ends_everything_and_the_next_start_keeps_the_data(clinic):
 
 @pytest.mark.once
 @pytest.mark.fault
-def test_two_clinics_run_side_by_side_and_a_third_on_the_same_folder_does_not(new_clinic):
-    one, other = new_clinic(), new_clinic()
+def test_two_clinics_run_side_by_side_and_a_third_on_the_same_folder_does_not(
+    new_clinic, new_clinic_that_ran
+):
+    one, other = new_clinic_that_ran(), new_clinic_that_ran()
     third = new_clinic(VAR_DIR=str(one.folder / "var"))
 
     one.start()
@@ -191,29 +222,29 @@ def test_two_clinics_run_side_by_side_and_a_third_on_the_same_folder_does_not(ne
 @pytest.mark.skipif(
     sys.platform != "linux", reason="Only Linux tells a child of its parent's death"
 )
-def test_killing_the_command_hard_ends_what_it_started(clinic):
-    process = clinic.start()
-    assert len(clinic.living()) > 4
+def test_killing_the_command_hard_ends_what_it_started(clinic_that_ran):
+    process = clinic_that_ran.start()
+    assert len(clinic_that_ran.living()) > 4
 
     process.kill()
     process.wait()
 
-    wait_until(lambda: clinic.living() == {}, seconds=30, what="the processes to end")
+    wait_until(lambda: clinic_that_ran.living() == {}, seconds=30, what="the processes to end")
 
 
 @pytest.mark.once
 @pytest.mark.fault
 @pytest.mark.parametrize("part", [" worker ", "redis-server"])
-def test_one_part_that_dies_brings_the_rest_down_with_its_name(clinic, part):
-    process = clinic.start()
-    pid = min(int(pid) for pid, line in clinic.living().items() if part in line)
+def test_one_part_that_dies_brings_the_rest_down_with_its_name(clinic_that_ran, part):
+    process = clinic_that_ran.start()
+    pid = min(int(pid) for pid, line in clinic_that_ran.living().items() if part in line)
 
     os.kill(pid, signal.SIGKILL)
 
     assert process.wait(40) == 1
-    assert clinic.living() == {}
-    assert "has ended by itself (signal 9)" in clinic.output
-    assert "Traceback" not in clinic.output
+    assert clinic_that_ran.living() == {}
+    assert "has ended by itself (signal 9)" in clinic_that_ran.output
+    assert "Traceback" not in clinic_that_ran.output
 
 
 NOWHERE = {

@@ -23,7 +23,7 @@ from tests.factories import (
     make_reminder,
     make_version,
 )
-from tests.people import build_people
+from tests.people import make_people
 from tests.processes import end, wait_until, worker_environment
 
 
@@ -142,6 +142,6 @@ def test_three_sweepers_at_once_send_each_reminder_once(transactional_db, smtp_s
 
 @pytest.mark.fault
 def test_a_plan_made_by_nobody_else_goes_out(transactional_db, smtp_server):
-    build_people(timezone.now())
+    make_people(timezone.now())
 
     assert run("--once").startswith("plan: 5")
