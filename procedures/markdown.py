@@ -37,12 +37,13 @@ def to_text(source: str) -> str:
 
 
 def faults(source: str) -> list[str]:
-    """What a catalogue text must not hold: raw HTML, links to anywhere unsafe, pictures."""
-    found = [
+    """What a catalogue text must not hold: raw HTML (the first piece of it), links to anywhere unsafe, pictures."""
+    tags = [
         f"raw HTML “{token.content.strip()[:40]}”"
         for token in _flat(_STRICT_PARSER.parse(source))
         if token.type in ("html_inline", "html_block")
     ]
+    found = tags[:1]
     if "](" in source and _unlinked(source):
         found.append("a link that is not http, https, tel or mailto")
     return found

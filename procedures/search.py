@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -46,12 +47,14 @@ SPELLINGS = (
 )
 # How near a word has to be to count as a slip of the pen, and what it is worth then.
 NEAR, NEAR_WORTH = 0.82, 0.6
+# Guides share pages: no more hits than this are given of one procedure, so that each has its turn.
+OF_ONE_PROCEDURE = 2
 TITLE, NAME, TEXT = 3.0, 4.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result: a procedure, with the page that fits best if it has any."""
+    """One result: a procedure, with a page that fits if it has any."""
 
     procedure: Procedure
     page: Page | None
@@ -74,7 +77,19 @@ def search(query: str, language: str, *, most: int = 12) -> list[Hit]:
     if not wanted:
         return []
     hits = [hit for document in _documents(language) if (hit := _hit(document, wanted))]
-    return sorted(hits, key=lambda hit: -hit.score)[:most]
+    return _each_in_turn(sorted(hits, key=lambda hit: -hit.score))[:most]
+
+
+def _each_in_turn(hits: Iterable[Hit]) -> list[Hit]:
+    """The hits without a page that was given before, and not too many of one procedure."""
+    given: dict[str, list[Page | None]] = defaultdict(list)
+    kept = []
+    for hit in hits:
+        pages = given[hit.procedure.key]
+        if hit.page not in pages and len(pages) < OF_ONE_PROCEDURE:
+            pages.append(hit.page)
+            kept.append(hit)
+    return kept
 
 
 def words(text: str) -> list[str]:
@@ -161,7 +176,7 @@ def _procedure_document(procedure: Procedure, first: Page | None) -> _Document:
             (TEXT / 2, frozenset(words(" ".join(procedure.related)))),
         ),
         extract=procedure.what_is_done,
-        names=tuple(frozenset(words(name)) for name in (procedure.name, *procedure.aliases)),
+        names=_names(procedure),
     )
 
 
@@ -178,7 +193,12 @@ def _page_document(page: Page, procedure: Procedure, sections: Sequence[PageSect
             (TEXT, frozenset(words(names))),
         ),
         extract=page.summary,
+        names=_names(procedure),
     )
+
+
+def _names(procedure: Procedure) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(words(name)) for name in (procedure.name, *procedure.aliases))
 
 
 def _audience(audience: str) -> list[str]:

@@ -32,13 +32,23 @@ class Problem:
 
 @dataclass(slots=True)
 class Document:
-    """One file: its data, the line of every key and list item, and what was wrong while reading."""
+    """One file: its data, the line of every key and list item, and what was wrong while reading.
+
+    `faults` are the places that the schema objects to.
+    """
 
     name: str
     text: str
     data: Any = None
     lines: dict[Trail, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    faults: set[Trail] = field(default_factory=set)
+
+    def faults_below(self, trail: Trail, *, but_not_in: str = "") -> bool:
+        """Whether the schema objects to something at or below `trail`, the list `but_not_in` left aside."""
+        depth = len(trail)
+        inside = (fault for fault in self.faults if fault[:depth] == trail)
+        return any(len(fault) <= depth + 1 or fault[depth] != but_not_in for fault in inside)
 
     def problem(self, trail: Trail, message: str) -> Problem:
         """A problem at `trail`, or at the nearest thing above it that has a line."""

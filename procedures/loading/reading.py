@@ -8,19 +8,25 @@ from pathlib import Path
 from procedures.loading.catalogue import CATALOGUE, FILES, Catalogue, CatalogueError, Row
 from procedures.loading.documents import Document, Problem, read_document
 from procedures.loading.references import reference_problems
+from procedures.loading.reuse import put_together
 from procedures.loading.schema import schema_problems
+
+# Kinds of file that are one row each.
+WHOLE_FILES = frozenset({"step_groups", "pathways", "shared_pages", "guides", "questionnaires"})
 
 
 def read_catalogue(folder: Path = CATALOGUE) -> Catalogue:
     """Read and check every file below `folder`.
 
-    Raises CatalogueError with every problem of every file; references between files are looked at
-    once each file is right by itself.
+    Raises CatalogueError with every problem of every file. A row that its schema refuses is not
+    looked into further; all others are, so that one run shows everything.
     """
     catalogue = Catalogue()
-    problems = list(_read_files(folder, catalogue))
-    if not problems:
-        problems = list(reference_problems(catalogue))
+    problems = [
+        *_read_files(folder, catalogue),
+        *put_together(catalogue),
+        *reference_problems(catalogue),
+    ]
     if problems:
         raise CatalogueError(problems)
     return catalogue
@@ -40,11 +46,13 @@ def _read_files(folder: Path, catalogue: Catalogue) -> Iterator[Problem]:
 def _rows(document: Document, name: str) -> Iterator[Row]:
     if not isinstance(document.data, dict):
         return
-    if name in ("pathways", "pages", "questionnaires"):
+    if name in WHOLE_FILES:
         yield Row(document.data, document, ())
         return
-    for i, data in enumerate(document.data.get(name) or ()):
-        yield Row(data, document, (name, i))
+    rows = document.data.get(name)
+    for i, data in enumerate(rows if isinstance(rows, list) else ()):
+        if isinstance(data, dict):
+            yield Row(data, document, (name, i))
 
 
 def _strangers(folder: Path) -> Iterator[Problem]:

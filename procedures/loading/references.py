@@ -31,24 +31,49 @@ EARLIEST, LATEST = "08:00", "19:59"
 
 
 def reference_problems(catalogue: Catalogue) -> Iterator[Problem]:
-    """Everything that does not fit together in files that are each right by themselves."""
+    """Everything that does not fit together, among the rows that are each right by themselves."""
     known = _Known(catalogue)
-    for name in ("sources", "procedures", "facts", "disagreements", "slots"):
-        yield from _duplicates(getattr(catalogue, name), "key")
-    yield from _duplicates(catalogue.pathways, "pathway")
-    yield from _duplicates(catalogue.pages, "page", "language")
+    yield from _all_duplicates(catalogue)
     yield from _row_problems(catalogue, known)
     yield from _cycles(catalogue.procedures)
     for pathway in catalogue.pathways:
         yield from _pathway_problems(pathway, known)
+    for guide in catalogue.guides:
+        yield from _missing(guide, known.procedures, "procedure", "guide")
     for page in catalogue.pages:
         yield from _page_problems(page, known)
-    yield from _duplicates(catalogue.questionnaires, "questionnaire")
-    for row in catalogue.questionnaires:
+    yield from _translation_problems(catalogue.pages)
+    for row in _sound(catalogue.questionnaires):
         yield from questionnaire_problems(row, known.facts, known.slots, known.disagreements)
-    yield from _duplicates(catalogue.exercises, "key")
-    for row in catalogue.exercises:
+    for row in _sound(catalogue.exercises):
         yield from _exercise_problems(row)
+
+
+def _sound(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row.is_sound]
+
+
+# What no two rows of a kind may share: the kind, and the fields.
+UNIQUE = (
+    ("sources", "key"),
+    ("procedures", "key"),
+    ("facts", "key"),
+    ("disagreements", "key"),
+    ("slots", "key"),
+    ("step_groups", "group"),
+    ("pathways", "pathway"),
+    ("shared_pages", "shared", "language"),
+    ("guides", "guide", "language"),
+    ("pages", "page", "language"),
+    ("questionnaires", "questionnaire"),
+    ("exercises", "key"),
+)
+
+
+def _all_duplicates(catalogue: Catalogue) -> Iterator[Problem]:
+    for kind, *names in UNIQUE:
+        rows = getattr(catalogue, kind)
+        yield from _duplicates((row for row in rows if set(names) <= row.data.keys()), *names)
 
 
 def _exercise_problems(row: Row) -> Iterator[Problem]:
@@ -70,11 +95,11 @@ class _Known:
         self.facts = _keys(catalogue.facts)
         self.disagreements = _keys(catalogue.disagreements)
         self.slots = _keys(catalogue.slots)
-        self.slot_kinds = {row.data["key"]: row.data["kind"] for row in catalogue.slots}
+        self.slot_kinds = {row.data.get("key"): row.data.get("kind") for row in catalogue.slots}
 
 
 def _keys(rows: Iterable[Row]) -> set[str]:
-    return {row.data["key"] for row in rows}
+    return {str(row.data.get("key")) for row in rows}
 
 
 def _duplicates(rows: Iterable[Row], *names: str) -> Iterator[Problem]:
@@ -104,21 +129,21 @@ def _missing(row: Row, known: set[str], what: str, *trail: str | int) -> Iterato
 
 
 def _row_problems(catalogue: Catalogue, known: _Known) -> Iterator[Problem]:
-    for row in catalogue.procedures:
+    for row in _sound(catalogue.procedures):
         yield from _missing(row, known.sources, "source", "sources")
         yield from _missing(row, known.procedures, "procedure", "parent")
-    for row in catalogue.facts:
+    for row in _sound(catalogue.facts):
         yield from _missing(row, known.sources, "source", "sources")
         yield from _missing(row, known.procedures, "procedure", "procedures")
-    for row in catalogue.disagreements:
+    for row in _sound(catalogue.disagreements):
         yield from _missing(row, known.facts, "fact", "facts")
         for i in range(len(row.data["values"])):
             yield from _missing(row, known.sources, "source", "values", i, "sources")
 
 
 def _cycles(procedures: list[Row]) -> Iterator[Problem]:
-    parents = {row.data["key"]: row.data.get("parent") for row in procedures}
-    for row in procedures:
+    parents = {row.data.get("key"): row.data.get("parent") for row in procedures}
+    for row in _sound(procedures):
         seen, key = [], row.data["key"]
         while key and key not in seen:
             seen.append(key)
@@ -129,16 +154,22 @@ def _cycles(procedures: list[Row]) -> Iterator[Problem]:
 
 def _pathway_problems(pathway: Row, known: _Known) -> Iterator[Problem]:
     yield from _missing(pathway, known.procedures, "procedure", "procedure")
-    seen: set[str] = set()
-    for i, step in enumerate(pathway.data["steps"]):
-        row = Row(step, pathway.document, ("steps", i))
-        if step["key"] in seen:
-            yield row.problem(f"the step “{step['key']}” stands here twice", "key")
-        seen.add(step["key"])
+    yield from _repeated(pathway, "step")
+    for row in _sound(pathway.parts):
         yield from _step_problems(row, known)
         for language in pathway.data.get("languages", ()):
-            if language not in step["text"] and language != "en-us":
+            if language not in row.data["text"] and language != "en-us":
                 yield row.problem(f"there are no words in {language}", "text")
+
+
+def _repeated(owner: Row, what: str) -> Iterator[Problem]:
+    """The parts of a pathway or a page that stand in it twice, wherever they come from."""
+    seen: set[str] = set()
+    for row in owner.parts:
+        key = str(row.data.get("key"))
+        if key in seen:
+            yield row.problem(f"the {what} “{key}” stands here twice", "key")
+        seen.add(key)
 
 
 def _step_problems(row: Row, known: _Known) -> Iterator[Problem]:
@@ -204,15 +235,34 @@ def _placeholder_faults(name: str, step: dict[str, Any], known: _Known) -> Itera
 
 
 def _page_problems(page: Row, known: _Known) -> Iterator[Problem]:
-    yield from _missing(page, known.procedures, "procedure", "procedure")
-    for i, section in enumerate(page.data["sections"]):
-        row = Row(section, page.document, ("sections", i))
+    yield from _repeated(page, "section")
+    if not page.parts:
+        yield page.problem("has no sections", "page")
+    for row in _sound(page.parts):
         yield from _missing(row, known.facts, "fact", "facts")
         yield from _missing(row, known.disagreements, "disagreement", "disagreements")
         yield from _missing(row, known.slots, "clinic slot", "slots")
-        for fault in faults(section["body"]):
+        for fault in faults(row.data["body"]):
             yield row.problem(fault, "body")
         yield from _page_placeholder_problems(row, known)
+
+
+def _translation_problems(pages: Iterable[Row]) -> Iterator[Problem]:
+    """A guide in another language has every page of the British one, with every section, and no other."""
+    outline: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for page in pages:
+        sections = {part.data.get("key", "") for part in page.parts}
+        guide = outline.setdefault((page.data["procedure"], page.data["language"]), {})
+        guide[page.data["page"]] = sections
+    for page in pages:
+        british = outline.get((page.data["procedure"], "en-gb"), {})
+        own = outline[page.data["procedure"], page.data["language"]]
+        missing = british.get(page.data["page"], set()) - own[page.data["page"]]
+        words = f"there are no words in {page.data['language']} for: "
+        if missing:
+            yield page.problem(words + ", ".join(sorted(missing)), "page")
+        if page.data["position"] == 1 and (gone := british.keys() - own.keys()):
+            yield page.problem(words + ", ".join(sorted(gone)), "page")
 
 
 def _page_placeholder_problems(row: Row, known: _Known) -> Iterator[Problem]:

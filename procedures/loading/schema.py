@@ -29,8 +29,10 @@ def _validator(kind: str) -> Draft202012Validator:
 
 
 def schema_problems(document: Document, kind: str) -> Iterator[Problem]:
-    """What `document` has that a file of this kind must not have, or lacks."""
+    """What `document` has that a file of this kind must not have, or lacks; notes in `faults` where it is broken."""
     for error in _validator(kind).iter_errors(document.data):
+        if error.validator != "additionalProperties":  # What is too much does no harm below.
+            document.faults.add(tuple(error.absolute_path))
         yield from _problems(document, error)
 
 

@@ -160,3 +160,101 @@ def test_the_command_names_every_fault(files):
         ),
         "slots.yaml:5: slots[3].kind: “fax” is not one of text, weeks, days, phone",
     ]
+
+
+GUIDE = """\
+guide: pao
+audience: adult
+language: en-gb
+pages:
+  - page: pao-about
+    title: What it is
+    summary: The socket is turned.
+    sections:
+      - {key: what, heading: What is done, facts: [P9], body: The socket is turned.}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("facts: [P9]", "facts: [P99]", "guides/pao.yaml:9: pages[0].sections[0].facts[0]: there is no fact “P99”"),
+        ("facts: [P9], ", "", "guides/pao.yaml:9: pages[0].sections[0]: “facts” is missing"),
+        ("facts: [P9]", "facts: []",
+         "guides/pao.yaml:9: pages[0].sections[0].facts: needs at least one entry"),
+        ("guide: pao", "guide: poa", "guides/pao.yaml:1: guide: there is no procedure “poa”"),
+        ("The socket is turned.}", "<b>Turned</b>.}",
+         "guides/pao.yaml:9: pages[0].sections[0].body: raw HTML “<b>”"),
+        ("The socket is turned.}", "<script>x()</script>}",
+         "guides/pao.yaml:9: pages[0].sections[0].body: raw HTML “<script>x()</script>”"),
+        ("The socket is turned.}", "'{patient_name}'}",
+         "guides/pao.yaml:9: pages[0].sections[0].body: a page cannot fill {patient_name}"),
+        ("    title: What it is", "    titel: What it is",
+         "guides/pao.yaml:6: pages[0].titel: unknown field"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_guide_is_one_line_with_its_place(files, old, new, line):
+    files.write("guides/pao.yaml", GUIDE)
+    files.change("guides/pao.yaml", old, new)
+
+    assert line in problems(files)
+
+
+def test_a_guide_in_another_language_that_lacks_a_section_is_a_fault(files):
+    files.write("guides/pao.yaml", GUIDE)
+    section = "      - {key: why, heading: Why, facts: [P9], body: It helps.}\n"
+    files.write("guides/pao.es.yaml", GUIDE.replace("en-gb", "es"))
+    files.write("guides/pao.yaml", GUIDE + section)
+
+    assert problems(files) == [
+        "guides/pao.es.yaml:5: pages[0].page: there are no words in es for: why"
+    ]
+
+
+def test_a_guide_in_another_language_that_lacks_a_page_is_a_fault(files):
+    page = GUIDE.partition("pages:\n")[2].replace("pao-about", "pao-more")
+    files.write("guides/pao.yaml", GUIDE + page)
+    files.write("guides/pao.es.yaml", GUIDE.replace("en-gb", "es"))
+
+    assert problems(files) == [
+        "guides/pao.es.yaml:5: pages[0].page: there are no words in es for: pao-more"
+    ]
+
+
+def test_one_run_shows_every_kind_of_fault(files):
+    """Everything that can be wrong with what a clinician writes, at once, each in one line."""
+    files.write("guides/pao.yaml", GUIDE.replace("The socket is turned.}", "<script>x</script>}"))
+    files.change("procedures.yaml", "key: hip,", "key: hip, parent: pao,")
+    files.change("facts/facts.yaml", ", anchor: surgery", "")
+    files.change("facts/facts.yaml", "key: P9,", "key: P9, topic: twice,")
+    files.change("slots.yaml", "kind: phone", "kind: phone, colour: red")
+    files.change(PATHWAY, "facts: [M24]", "facts: [M99]")
+    files.change(PATHWAY, "audience: adult", "audience: adult\nlanguages: [en-gb, es]")
+    files.change(PATHWAY, "Call the school.", "'A <b>bold</b> call'")
+    translations = [f"pathways/pao-adult.yaml:{line}: steps[{i}].text: there are no words in es"
+                    for i, line in enumerate((14, 25, 36, 44, 54))]  # fmt: skip
+
+    assert problems(files) == sorted(
+        [
+            "facts/facts.yaml:2: facts[0]: “anchor” is missing: “from” needs it",
+            "facts/facts.yaml:4: facts[2].topic: the same key stands here twice",
+            "guides/pao.yaml:9: pages[0].sections[0].body: raw HTML “<script>x</script>”",
+            "pathways/pao-adult.yaml:24: steps[1].facts[0]: there is no fact “M99”",
+            *translations,
+            "pathways/pao-adult.yaml:45: steps[3].text.en-gb.body: raw HTML “<b>”",
+            "procedures.yaml:2: procedures[0].parent: is its own ancestor: hip → pao → hip",
+            "procedures.yaml:3: procedures[1].parent: is its own ancestor: pao → hip → pao",
+            "slots.yaml:5: slots[3].colour: unknown field",
+        ],
+        key=lambda line: (line.split(":")[0], int(line.split(":")[1]), line.split(":")[2]),
+    )
+
+
+@pytest.mark.django_db
+def test_nothing_is_loaded_when_anything_is_wrong_anywhere(files):
+    files.write("guides/pao.yaml", GUIDE.replace("The socket is turned.}", "<b>x</b>}"))
+
+    with pytest.raises(CatalogueError):
+        load_catalogue(folder=files.path)
+
+    assert [model.objects.count() for model in (Source, Procedure, Fact, Pathway)] == [0, 0, 0, 0]

@@ -28,6 +28,14 @@ FACTS = [
     *numbered("H", 15),
     *numbered("M", 49, "M24b"),
     *numbered("W", 14),
+    # Sections without ids of their own: goals (1), what raises or lowers a risk (4), signs and
+    # matters of children (2 and 10), equipment and help (11), people (12).
+    *numbered("G", 6),
+    *numbered("RA", 4),
+    *numbered("RB", 5),
+    *numbered("K", 12),
+    *numbered("E", 11),
+    *numbered("T", 12),
 ]
 DISAGREEMENTS = numbered("D", 37)
 # Rows that are not in the catalogue, each with the reason why not. Empty: everything has its place.
@@ -120,7 +128,19 @@ def test_every_row_stands_in_the_catalogue_exactly_once(catalogue):
     wrong = {key: found[key] for key in expected - LEFT_OUT.keys() if found[key] != 1}
     assert wrong == {}
     assert [key for key in LEFT_OUT if found[key]] == []
-    assert len(expected) == 9 + 160 + 37
+    assert len(expected) == 9 + 160 + 50 + 37
+
+
+def test_nothing_stands_in_it_that_is_not_in_the_collection(catalogue):
+    assert {row.data["key"] for row in catalogue.facts} == set(FACTS)
+    assert {row.data["key"] for row in catalogue.disagreements} == set(DISAGREEMENTS)
+
+
+def test_every_fact_and_every_value_names_a_source(catalogue):
+    values = (value for row in catalogue.disagreements for value in row.data["values"])
+
+    assert [row.data["key"] for row in catalogue.facts if not row.data["sources"]] == []
+    assert [value["statement"] for value in values if not value["sources"]] == []
 
 
 def test_the_five_sources_stand_in_it(catalogue):
@@ -155,20 +175,139 @@ def test_every_disagreement_but_one_has_two_values_or_more(catalogue):
 # ---- Pathways do what the sources and the clinic ask ----
 
 
-def test_every_category_has_steps(steps):
-    categories = {
-        pathway: {step["category"] for (name, _), step in steps.items() if name == pathway}
-        for pathway in ("pao-adult", "vdro-child")
+OSTEOTOMIES = {
+    "pao-adult", "femoral-adult", "intertrochanteric-adult", "derotation-adult", "combined-adult",
+    "vdro-child", "dega-child", "derotation-child", "combined-child",
+}  # fmt: skip
+OTHERS = {"metalwork-adult", "metalwork-child", "realignment-adult"}
+CATEGORIES = {
+    "smoking_cessation", "physiotherapy", "xray", "preparation", "appointment", "recovery", "check_in",
+}  # fmt: skip
+
+
+def of_pathway(steps, pathway):
+    return {key: step for (name, key), step in steps.items() if name == pathway}
+
+
+def test_every_variant_has_its_pathways(catalogue):
+    assert {row.data["pathway"] for row in catalogue.pathways} == OSTEOTOMIES | OTHERS
+    variants = {row.data["key"] for row in catalogue.procedures} - {"hip-osteotomy"}
+    assert {row.data["procedure"] for row in catalogue.pathways} == variants
+
+
+@pytest.mark.parametrize("pathway", sorted(OSTEOTOMIES))
+def test_every_category_has_steps(steps, pathway):
+    found = {step["category"] for step in of_pathway(steps, pathway).values()}
+
+    assert found == CATEGORIES - ({"smoking_cessation"} if "child" in pathway else set())
+
+
+@pytest.mark.parametrize("pathway", sorted(OSTEOTOMIES))
+def test_conditions_cover_who_the_patient_is(steps, pathway):
+    asked = [step.get("when", {}) for step in of_pathway(steps, pathway).values()]
+    jobs = {str(when.get("job")) for when in asked if "job" in when}
+    names = set(chain(*asked))
+
+    if "child" in pathway:
+        assert names == {"uses_wheelchair"}
+    else:
+        assert jobs == {"desk", "on_feet", "heavy"}
+        assert names == {
+            "uses_nicotine", "drives", "job", "lives_alone", "cares_for_others", "uses_wheelchair",
+        }  # fmt: skip
+
+
+ADULT_CARE = {
+    "preparation": "plan-help-and-chores", "admission": "the-day-itself", "discharge": "going-home",
+    "wound": "wound-check", "warning signs": "check-in-2-days", "walking aids": "walking-rules",
+    "driving": "driving-ask", "work": "work-heavy", "sport": "high-impact-sport",
+    "physiotherapy on the ward": "physio-in-hospital", "taper": "physio-taper", "X-ray": "xray-first",
+}  # fmt: skip
+CHILD_CARE = {
+    "school": "tell-the-school", "therapists": "tell-local-therapists", "skin": "skin-check-daily",
+    "seating": "seating-review", "metalwork": "metalwork-review", "discharge": "going-home",
+    "back to school": "back-to-school", "wound": "wound-check", "X-ray": "xray-first",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pathway", sorted(OSTEOTOMIES))
+def test_every_stage_of_care_has_its_step(steps, pathway):
+    wanted = CHILD_CARE if "child" in pathway else ADULT_CARE
+
+    assert set(wanted.values()) - of_pathway(steps, pathway).keys() == set()
+
+
+def test_the_positioning_device_stands_where_the_legs_are_kept_apart(steps):
+    with_device = {pathway for pathway, key in steps if key == "legs-apart-device"}
+
+    assert with_device == {"vdro-child", "dega-child", "combined-child"}
+
+
+def test_two_years_are_said_of_the_one_operation_whose_source_says_so(steps):
+    offsets = {
+        name: step["offset"] for (name, key), step in steps.items() if key == "metalwork-review"
     }
-    assert categories["pao-adult"] == {
-        "smoking_cessation", "physiotherapy", "xray", "preparation", "appointment", "recovery",
-        "check_in",
+
+    assert offsets == {
+        "vdro-child": "2 years", "dega-child": "2 years", "combined-child": "2 years",
+        "derotation-child": {"slot": "child_metalwork_review_weeks"},
     }  # fmt: skip
-    assert categories["vdro-child"] == categories["pao-adult"] - {"smoking_cessation"}
 
 
-def test_smoking_runs_from_six_weeks_before_to_six_weeks_after(steps):
-    smoking = [s for s in steps.values() if s["category"] == "smoking_cessation"]
+def test_moving_a_hip_back_by_hand_has_no_times_of_the_surgery(steps):
+    own = of_pathway(steps, "realignment-adult")
+    texts = " ".join(words(step) for step in own.values())
+
+    assert {"one-crutch-review", "driving-ask", "physio-taper", "wound-care"} & own.keys() == set()
+    assert re.findall(r"\d+ (weeks|months)", texts) == []
+    assert "D29" in own["moved-back-by-hand"]["disagreements"]
+
+
+def ancestors(catalogue, key):
+    parents = {row.data["key"]: row.data.get("parent") for row in catalogue.procedures}
+    while key:
+        yield key
+        key = parents[key]
+
+
+def test_what_a_pathway_cites_is_about_its_patients(catalogue):
+    """A fact about adults is not cited to a child's parent, nor one of another operation.
+
+    What is done before or after an osteotomy has no parent: there a fact of the family counts.
+    """
+    facts = {row.data["key"]: row.data for row in catalogue.facts}
+    wrong = []
+    for row in catalogue.pathways:
+        own = {*ancestors(catalogue, row.data["procedure"]), "hip-osteotomy"}
+        for step in row.data["steps"]:
+            for key in step.get("facts", ()):
+                about = facts[key]
+                fits = about["audience"] in (row.data["audience"], "any")
+                if not fits or not own & set(about["procedures"]):
+                    wrong.append((row.data["pathway"], step["key"], key))
+
+    assert wrong == []
+
+
+def test_what_a_guide_cites_is_about_its_readers(catalogue):
+    facts = {row.data["key"]: row.data for row in catalogue.facts}
+    wrong = []
+    for page in catalogue.pages:
+        own = {*ancestors(catalogue, page.data["procedure"]), "hip-osteotomy"}
+        for section in page.data["sections"]:
+            for key in section["facts"]:
+                about, reader = facts[key], page.data["audience"]
+                fits = reader == "any" or about["audience"] in (reader, "any")
+                if not fits or not own & set(about["procedures"]):
+                    wrong.append((page.data["page"], section["key"], key))
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("pathway", sorted(name for name in OSTEOTOMIES if "adult" in name))
+def test_smoking_runs_from_six_weeks_before_to_six_weeks_after(steps, pathway):
+    own = of_pathway(steps, pathway).values()
+    smoking = [s for s in own if s["category"] == "smoking_cessation"]
 
     assert [(s["offset"], s.get("repeat"), s["when"]) for s in smoking] == [
         ("-6 weeks", None, {"uses_nicotine": True}),
@@ -177,6 +316,7 @@ def test_smoking_runs_from_six_weeks_before_to_six_weeks_after(steps):
     ]
     assert smoking[0]["if_late"] == "send_now"
     assert "tell the team" in words(smoking[0])
+    assert "{slot:smoking_shortest_weeks}" in words(smoking[0])
 
 
 def test_no_text_gives_a_time_for_fasting(steps):
@@ -184,7 +324,7 @@ def test_no_text_gives_a_time_for_fasting(steps):
         assert not re.search(
             r"midnight|nothing (to eat|by mouth)|\d+ hours before", words(step), re.I
         )
-    for pathway in ("pao-adult", "vdro-child"):
+    for pathway in OSTEOTOMIES | OTHERS:
         assert "{slot:fasting_letter}" in words(steps[pathway, "eating-and-drinking"])
 
 
@@ -200,13 +340,13 @@ def test_driving_and_sport_wait_for_the_clinics_decision(steps):
 def test_x_ray_dates_are_the_clinics(steps):
     windows = [s for s in steps.values() if "window" in s]
 
-    assert len(windows) == 6
+    assert len(windows) == 3 * len(OSTEOTOMIES)
     assert all(isinstance(s["offset"], dict) for s in windows)
     assert {s["ends_when"] for s in windows} == {"xray_booked"}
 
 
 def test_walking_is_never_the_aim_for_a_child(steps):
-    texts = " ".join(words(s) for (pathway, _), s in steps.items() if pathway == "vdro-child")
+    texts = " ".join(words(s) for (pathway, _), s in steps.items() if "child" in pathway)
 
     assert re.findall(r"\b(walk|walking|crutch\w*|on (his|her|their) feet)\b", texts) == []
 

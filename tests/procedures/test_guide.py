@@ -16,41 +16,34 @@ from tests.factories import NOW, make_clinic, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 
-PAGE = """\
-page: pao-weeks
-procedure: pao
+GUIDE = """\
+guide: pao
 audience: adult
-position: 2
 language: en-gb
-title: Week by week
-summary: What you can do when.
-sections:
-  - key: driving
-    heading: Driving
-    facts: [M24]
-    body: "{settled:D3} Signs: {slot:clot_signs}"
-  - key: help
-    heading: Help
-    facts: [P9]
-    body: Ask your physiotherapist.
-"""
-FIRST = """\
-page: pao-about
-procedure: pao
-audience: adult
-position: 1
-language: en-gb
-title: What it is
-summary: The socket is turned.
-sections:
-  - {key: what, heading: What is done, facts: [P9], body: The socket is **turned**.}
+pages:
+  - page: pao-about
+    title: What it is
+    summary: The socket is turned.
+    sections:
+      - {key: what, heading: What is done, facts: [P9], body: The socket is **turned**.}
+  - page: pao-weeks
+    title: Week by week
+    summary: What you can do when.
+    sections:
+      - key: driving
+        heading: Driving
+        facts: [M24]
+        body: "{settled:D3} Signs: {slot:clot_signs}"
+      - key: help
+        heading: Help
+        facts: [P9]
+        body: Ask your physiotherapist.
 """
 
 
 @pytest.fixture
 def guide(files, clinic):
-    files.write("pages/pao-1.yaml", FIRST)
-    files.write("pages/pao-2.yaml", PAGE)
+    files.write("guides/pao.yaml", GUIDE)
     load_catalogue(folder=files.path)
     return clinic
 
@@ -153,7 +146,7 @@ def test_an_edited_section_is_kept_and_the_others_follow_the_files(guide, files)
     section = Page.objects.get(key="pao-weeks", language="en-gb").sections.get(key="help")
     section.body = "Ask us."
     section.save()
-    files.change("pages/pao-2.yaml", "heading: Driving", "heading: Cars")
+    files.change("guides/pao.yaml", "heading: Driving", "heading: Cars")
 
     report = load_catalogue(folder=files.path)
 

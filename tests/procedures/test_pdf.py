@@ -15,29 +15,29 @@ from tests.factories import NOW, make_user
 
 pytestmark = pytest.mark.django_db
 
-PAGE = """\
-page: pao-weeks
-procedure: pao
+GUIDE = """\
+guide: pao
 audience: adult
-position: 1
 language: en-gb
-title: Week by week
-summary: What you can do when.
-sections:
-  - key: driving
-    heading: Driving
-    facts: [M24]
-    body: "Ask first. {settled:D3}"
-  - key: list
-    heading: Your list
-    facts: [P9]
-    body: "- Tell us **all** allergies.\\n- Say “no” – or 38 °C."
+pages:
+  - page: pao-weeks
+    title: Week by week
+    summary: What you can do when.
+    sections:
+      - key: driving
+        heading: Driving
+        facts: [M24]
+        body: "Ask first. {settled:D3}"
+      - key: list
+        heading: Your list
+        facts: [P9]
+        body: "- Tell us **all** allergies.\\n- Say “no” – or 38 °C."
 """
 
 
 @pytest.fixture
 def client(files, clinic) -> Client:
-    files.write("pages/pao-1.yaml", PAGE)
+    files.write("guides/pao.yaml", GUIDE)
     load_catalogue(folder=files.path)
     browser = Client()
     browser.force_login(make_user("reader@example.com"))
