@@ -241,7 +241,7 @@ def _kind(context: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _kind_of_item(item: Any) -> tuple[Any, ...]:
     return (
-        item.category, item.category_label, item.correction,
+        item.category, item.category_label, item.correction, item.language,
         *(_sort(getattr(item, name)) for name in ITEM_HOLES),
     )  # fmt: skip
 

@@ -45,7 +45,7 @@ class Unwritable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One reminder in the words of its reader's language."""
+    """One reminder in words; `language` is theirs, which is the reader's or one that stands in for it."""
 
     category: str
     category_label: str
@@ -57,6 +57,7 @@ class Item:
     body_text: str
     why_url: str
     correction: bool
+    language: str = ""
 
 
 class Writer:
@@ -84,6 +85,7 @@ class Writer:
                 body_text=words.body_text,
                 why_url=_why_address(settings.BASE_URL).replace(str(_NOBODY), str(row.id)),
                 correction=row.correction > 0,
+                language=words.language,
             )
 
     def title(self, row: Reminder) -> str:
@@ -95,6 +97,15 @@ class Writer:
                 return fill(self._text(row.step, row.recipient.language).title, self._values(row))
             except (NoWords, UnfilledPlaceholder) as error:
                 raise Unwritable(str(error)) from error
+
+    def language(self, row: Reminder) -> str:
+        """The language that the words of this reminder are in."""
+        if row.step is None:
+            return row.recipient.language
+        try:
+            return self._text(row.step, row.recipient.language).language
+        except NoWords:
+            return row.recipient.language
 
     def _words(self, row: Reminder) -> Wording:
         if row.step is None:

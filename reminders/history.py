@@ -34,6 +34,7 @@ class Line:
     when: str
     url: str
     why: str = ""
+    language: str = ""
 
 
 def messages_of(care: Care) -> QuerySet[Message]:
@@ -78,6 +79,7 @@ def _line(row: Reminder, today: date, writer: Writer, why: str = "") -> Line:
         when=day_in_words(row.local_date, today),
         url=reverse("reminders:why", args=[row.pk]),
         why=why,
+        language=writer.language(row),
     )
 
 

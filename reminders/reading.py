@@ -57,6 +57,7 @@ class Card:
     element_id: str
     form_url: str = ""
     exercises_url: str = ""
+    language: str = ""
 
 
 def episodes_of(care: Care) -> list[Episode]:
@@ -137,9 +138,10 @@ def card(row: Reminder, writer: Writer, answer: str = "", when: str = "") -> Car
     """One reminder in its reader's words; where they cannot be made, whom to ask."""
     try:
         item = writer.item(row)
-        title, todo, body = item.title, item.todo, item.body_html
+        title, todo, body, language = item.title, item.todo, item.body_html, item.language
     except Unwritable:
         title, todo, body = str(row.get_category_display()), _call_us(), SafeString("")
+        language = row.recipient.language
     return Card(
         title=title,
         category=row.category,
@@ -153,6 +155,7 @@ def card(row: Reminder, writer: Writer, answer: str = "", when: str = "") -> Car
         element_id=f"step-{row.pk}",
         form_url=reverse("patients:check_in") if row.category == Category.CHECK_IN else "",
         exercises_url=reverse("patients:exercises") if _is_exercise(row) else "",
+        language=language,
     )
 
 

@@ -61,6 +61,7 @@ class Entry:
     state: str
     detail: str = ""
     url: str = ""
+    language: str = ""
 
 
 @dataclass(slots=True)
@@ -88,6 +89,11 @@ class Plan:
     episode: Episode
     phases: list[Phase]
     moves: list[Move]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Every stone of the path."""
+        return [entry for phase in self.phases for entry in phase.entries]
 
 
 def build(care: Care, episode: Episode) -> Plan:
@@ -147,6 +153,7 @@ def _entry(
         state="done" if is_done else _state(care.today, first, last),
         detail=reason(shown.reason) if left_out else "",
         url=reverse("reminders:why", args=[shown.pk]),
+        language=writer.language(shown),
     )
 
 
@@ -232,15 +239,17 @@ def _undated_entry(step: Step, language: str, on: date) -> Entry:
     is_milestone = step.anchor.startswith("milestone:")
     category = str(step.get_category_display())
     try:
-        title = words_of(step, language).title
+        text = words_of(step, language)
+        title, spoken = text.title, text.language
     except NoWords:
-        title = category
+        title, spoken = category, language
     return Entry(
         on=on,
         category=step.category,
         category_label=category,
         # A title that needs a value is for the day that the value is known.
         title=category if "{" in title else title,
+        language=language if "{" in title else spoken,
         when=_("No date yet") if is_milestone else _sentence(rule(step)),
         state="waiting" if is_milestone else "next",
     )

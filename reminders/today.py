@@ -56,6 +56,11 @@ class Today:
     window: ImagingRequest | None = None
 
     @property
+    def cards(self) -> list[Card]:
+        """Everything on the page that comes from the catalogue."""
+        return [*self.due, *self.still_open, *([self.following] if self.following else [])]
+
+    @property
     def waits_for_discharge(self) -> bool:
         """Whether steps are still without a date because nobody has entered the day of going home."""
         if self.episode is None or self.episode.surgery_on is None:

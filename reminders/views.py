@@ -88,6 +88,7 @@ def messages(request: HttpRequest) -> HttpResponse:
         "older_url": f"?page={page.next_page_number()}" if page.has_next() else "",
         "coming": coming,
         "not_sent": not_sent,
+        "all_lines": [*coming, *not_sent],
     }
     return render(request, "reminders/messages.html", context)
 

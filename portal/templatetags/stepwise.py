@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal import languages
+
 register = template.Library()
+
+
+@register.simple_tag
+def said_in(language: str) -> SafeString:
+    """` lang="…" dir="…"` for an element whose words may not be in the page's language; else nothing."""
+    return languages.attributes(str(language or ""))
+
+
+@register.filter
+def is_foreign(text: object) -> bool:
+    """Whether something with a `language` has another than the page's. What has none has not."""
+    return languages.is_foreign(str(getattr(text, "language", "")))
+
+
+@register.filter
+def any_foreign(texts: Iterable[object] | None) -> bool:
+    """Whether one of several things with a `language` has another than the page's."""
+    return any(is_foreign(text) for text in texts or ())
 
 
 @register.simple_tag

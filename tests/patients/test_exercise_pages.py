@@ -192,8 +192,8 @@ def test_a_spanish_reader_reads_spanish_and_a_missing_one_says_its_language(pati
     people.patient.user.language = "es"
     people.patient.user.save()
     page = text(patient.get(PAGE))
-    assert 'lang="es">Deslizar el talón' in page
-    assert 'lang="en-gb">Bridge' in page
+    assert 'class="sw-step-title">Deslizar el talón' in page
+    assert 'lang="en-gb" dir="ltr">Bridge' in page
 
 
 @pytest.mark.parametrize("count", [1, 3])
