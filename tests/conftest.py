@@ -14,7 +14,14 @@ from hypothesis import HealthCheck, settings
 from procedures.loading import CATALOGUE, drafts, read_catalogue
 from procedures.loading.catalogue import Catalogue
 
-pytest_plugins = ["tests.grounds", "tests.processes", "tests.smtp", "tests.browser", "tests.people"]
+pytest_plugins = [
+    "tests.migrated",
+    "tests.grounds",
+    "tests.processes",
+    "tests.smtp",
+    "tests.browser",
+    "tests.people",
+]
 
 # Playwright keeps an event loop in the thread that runs the tests, and Django would refuse
 # to reach the database there; no test shares a connection between the two.
