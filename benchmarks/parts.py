@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portal import smtp, wire
-from reminders import emails, gates, journal, letters, outcomes, pipeline
+from reminders import boarding, emails, gates, journal, outcomes, pipeline
 
 PARTS: tuple[tuple[str, Any, str], ...] = (
     ("claim", pipeline, "claim"),
@@ -14,8 +14,8 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("gates: deciding", gates, "decide"),
     ("words", emails.Writer, "item"),
     ("compose", emails, "compose"),
-    ("store", letters, "_store"),
-    ("still ours", letters, "_still_ours"),
+    ("store", pipeline, "store"),
+    ("asking once more", boarding, "board"),
     ("message bytes", smtp, "to_bytes"),
     ("journal", journal.Journal, "_write"),
     ("wire: reading", wire.Line, "read"),

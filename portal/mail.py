@@ -40,11 +40,13 @@ def message_id_domain() -> str:
 class Outcome(StrEnum):
     """What became of handing one mail to the server.
 
-    `SLOW_DOWN` concerns every mail to the same domain, `CHANNEL_REFUSED` every mail at all.
+    `SLOW_DOWN` concerns every mail to the same domain, `CHANNEL_REFUSED` every mail at all. Of a mail
+    `IN_DOUBT` nobody knows: the connection was lost between the final dot and the answer.
     """
 
     SENT = "sent"
     TEMPORARY = "temporary"
+    IN_DOUBT = "in_doubt"
     SLOW_DOWN = "slow_down"
     CHANNEL_REFUSED = "channel_refused"
     PERMANENT = "permanent"

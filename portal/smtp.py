@@ -1,7 +1,9 @@
 """Sends many mails over several kept connections at once, from one thread, and yields each outcome as it comes.
 
 Several connections because a real server takes milliseconds for every reply; one thread because
-waiting for them needs no more. How one connection talks is in `portal.wire`.
+waiting for them needs no more, and because the next mails can be made while it waits: the sender
+takes them from a feed, one step at a time, between one reply and the next. How one connection
+talks is in `portal.wire`.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import selectors
 import smtplib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
@@ -40,14 +42,26 @@ AT_ONCE = 4
 MOST_LOSSES = 2
 # Connections lost in a row, with no mail settled in between, after which a run gives up.
 MOST_BREAKS = 2 * MOST_CONNECTIONS
+# Mails taken from the feed ahead of the connections.
+MOST_AHEAD = 2 * MOST_CONNECTIONS
+# Mails are begun together, since whether they may go is asked of all at once: so many are
+# enough not to wait for more, and nothing waits longer for company than this, in seconds.
+WAVE = 8
+COMPANY = 0.004
+
+# What there is to send: a mail, or for how many seconds there is none. 0 says that there was other
+# work to do and that there may be one now.
+Feed = Iterable[Mail | float]
+# Asked about the mails that are begun next; returns the Message-IDs of those that may go.
+Boarding = Callable[[Sequence[Mail]], Collection[str]]
 
 
 def _ignore(_event: object) -> None:
     """Nobody wants to know."""
 
 
-def _sends_all(_mail: Mail) -> bool:
-    return False
+def _all_aboard(mails_: Sequence[Mail]) -> Collection[str]:
+    return {each.message_id for each in mails_}
 
 
 def held_back(each: Mail) -> Delivery:
@@ -58,12 +72,10 @@ def held_back(each: Mail) -> Delivery:
 class Sender(Protocol):
     """Hands mails to a server and says what became of each."""
 
-    def send(
-        self, mails: Sequence[Mail], *, holds_back: Callable[[Mail], bool] = _sends_all
-    ) -> Iterator[Delivery]:
-        """Send the mails, in about this order, and yield every outcome as it comes. Raises for no mail.
+    def send(self, feed: Feed, *, boarding: Boarding = _all_aboard) -> Iterator[Delivery]:
+        """Send what the feed gives, in about this order, and yield every outcome as it comes. Raises for no mail.
 
-        `holds_back` is asked about each just before it is begun.
+        `boarding` is asked about each mail just before it is begun, for at most MOST_CONNECTIONS at a time.
         """
 
     def close(self) -> None:
@@ -106,18 +118,18 @@ class BackendSender:
     ) -> None:
         self._backend, self._before_dot, self._after_reply = backend, before_dot, after_reply
 
-    def send(
-        self, mails_: Sequence[Mail], *, holds_back: Callable[[Mail], bool] = _sends_all
-    ) -> Iterator[Delivery]:
+    def send(self, feed: Feed, *, boarding: Boarding = _all_aboard) -> Iterator[Delivery]:
         """Send the mails in this order."""
-        for each in mails_:
-            if holds_back(each):
+        for each in feed:
+            if not isinstance(each, Mail):
+                time.sleep(each)
+            elif each.message_id not in boarding([each]):
                 yield held_back(each)
-                continue
-            self._before_dot(each)
-            delivery = Delivery(each, mails.send(each, connection=self._backend))
-            self._after_reply(delivery)
-            yield delivery
+            else:
+                self._before_dot(each)
+                delivery = Delivery(each, mails.send(each, connection=self._backend))
+                self._after_reply(delivery)
+                yield delivery
 
     def close(self) -> None:
         """Close the backend."""
@@ -143,21 +155,27 @@ class SmtpSender:
         self._lines: dict[Line, float] = {}
         self._queue: deque[Job] = deque()
         self._breaks = 0
-        self._holds_back: Callable[[Mail], bool] = _sends_all
+        self._feed: Iterator[Mail | float] = iter(())
+        self._boarding: Boarding = _all_aboard
+        self._is_fed_up = True
+        self._next_at = 0.0
+        self._taken = 0
+        self._alone_since = math.inf
+        self._refusal: tuple[float, Answer] | None = None
         # As the last server said that was spoken to; the first mails of all go in ASCII.
         self._takes_8bit = False
 
-    def send(
-        self, mails_: Sequence[Mail], *, holds_back: Callable[[Mail], bool] = _sends_all
-    ) -> Iterator[Delivery]:
-        """Send the mails, in about this order, and yield every outcome as it comes.
+    def send(self, feed: Feed, *, boarding: Boarding = _all_aboard) -> Iterator[Delivery]:
+        """Send what the feed gives, in about this order, and yield every outcome as it comes.
 
         Raises for no mail: what the network or the server does is in the answers. A caller that
         stops in between leaves nothing behind: the connections are closed.
         """
-        self._holds_back = holds_back
+        self._queue.clear()
+        self._feed, self._boarding = iter(feed), boarding
+        self._is_fed_up, self._next_at, self._taken = False, 0.0, 0
+        self._alone_since, self._refusal = math.inf, None
         try:
-            yield from self._queue_up(mails_)
             yield from self._run()
         except BaseException:
             self.close()
@@ -172,53 +190,73 @@ class SmtpSender:
 
     # --- the work of one call ---
 
-    def _queue_up(self, mails_: Iterable[Mail]) -> Iterator[Delivery]:
-        """Put every mail into bytes. One that cannot be is refused here, and holds up no other."""
-        self._queue.clear()
-        for each in mails_:
+    def _run(self) -> Iterator[Delivery]:
+        while not self._is_fed_up or self._queue or any(line.job for line in self._lines):
+            if number := self._wave():
+                yield from self._begin(number)
+            for line, act in self._wait():
+                yield from self._on(line, act)
+            if self._may_take:
+                yield from self._take()
+
+    @property
+    def _may_take(self) -> bool:
+        """Whether there is room for another mail, and its time has come."""
+        has_room = len(self._queue) < MOST_AHEAD and not self._is_fed_up
+        return has_room and self._next_at <= time.monotonic()
+
+    def _take(self) -> Iterator[Delivery]:
+        """Let the feed work a step. A mail that cannot be put into bytes is refused here, and holds up no other."""
+        each = next(self._feed, None)
+        if each is None:
+            self._is_fed_up = True
+        elif not isinstance(each, Mail):
+            self._next_at = time.monotonic() + each
+        else:
+            self._taken += 1
             try:
-                job = _job(each, takes_8bit=self._takes_8bit)
+                self._queue.append(_job(each, takes_8bit=self._takes_8bit))
             except ValueError as error:
                 words = f"{type(error).__name__}: this mail cannot be written."
                 yield Delivery(each, Answer(Outcome.PERMANENT, words))
+
+    def _wave(self) -> int:
+        """How many mails are begun now: several together, unless they have waited for company long enough."""
+        wanted = min(self._most, math.ceil(self._taken / MAILS_A_CONNECTION))
+        number = min(wanted - sum(not line.is_idle for line in self._lines), len(self._queue))
+        if number <= 0:
+            self._alone_since = math.inf
+            return 0
+        now = time.monotonic()
+        self._alone_since = min(self._alone_since, now)
+        nobody_else = number == len(self._queue) and (self._is_fed_up or self._next_at > now)
+        is_full = number >= min(WAVE, math.ceil(wanted / 2)) or nobody_else
+        return number if is_full or now >= self._alone_since + COMPANY else 0
+
+    def _begin(self, number: int) -> Iterator[Delivery]:
+        """Begin up to so many mails, those of them that may go."""
+        self._alone_since = math.inf
+        refused = self._open_lines(number)
+        if refused is not None:
+            yield from self._answer_all(refused)
+        idle = [line for line in self._lines if line.is_idle]
+        jobs = [self._queue.popleft() for _ in range(min(number, len(idle), len(self._queue)))]
+        aboard = self._boarding([job.mail for job in jobs]) if jobs else ()
+        for line, job in zip(idle, jobs, strict=False):
+            if job.mail.message_id in aboard:
+                yield from self._start(line, job)
             else:
-                self._queue.append(job)
-
-    def _run(self) -> Iterator[Delivery]:
-        while self._queue or any(line.job for line in self._lines):
-            refused = self._open_lines()
-            if refused is not None:
-                yield from self._answer_all(refused)
-            yield from self._start_idle_lines()
-            for line, act in self._wait():
-                yield from self._on(line, act)
-
-    def _start_idle_lines(self) -> Iterator[Delivery]:
-        for line in [line for line in self._lines if line.is_idle]:
-            if not self._queue:
-                return
-            job = self._queue.popleft()
-            if self._holds_back(job.mail):
                 yield held_back(job.mail)
-                continue
-            if job.is_8bit and not line.takes_8bit:
-                # Another server than the one before, and an older one.
-                job = _job(job.mail, takes_8bit=False)
-            if job.needs_utf8 and not line.knows_utf8:
-                words = "The mail server takes no addresses outside ASCII (SMTPUTF8)."
-                yield Delivery(job.mail, Answer(Outcome.PERMANENT, words))
-                continue
-            yield from self._on(line, partial(line.begin, job))
 
-    def _look_ahead(self) -> Job | None:
-        """A mail whose envelope may travel behind another's content, unless an idle line could take it."""
-        if len(self._queue) < len(self._lines):
-            return None
-        first = self._queue[0]
-        alike = all(line.takes_8bit for line in self._lines) or not first.is_8bit
-        if first.needs_utf8 or not alike or self._holds_back(first.mail):
-            return None
-        return self._queue.popleft()
+    def _start(self, line: Line, job: Job) -> Iterator[Delivery]:
+        if job.is_8bit and not line.takes_8bit:
+            # Another server than the one before, and an older one.
+            job = _job(job.mail, takes_8bit=False)
+        if job.needs_utf8 and not line.knows_utf8:
+            words = "The mail server takes no addresses outside ASCII (SMTPUTF8)."
+            yield Delivery(job.mail, Answer(Outcome.PERMANENT, words))
+            return
+        yield from self._on(line, partial(line.begin, job))
 
     def _on(self, line: Line, act: Callable[[], None]) -> Iterator[Delivery]:
         """Let a line act; where that breaks it, its mails that are safe go back to the queue."""
@@ -239,36 +277,47 @@ class SmtpSender:
     def _break(self, line: Line, why: str) -> Iterator[Delivery]:
         self._forget(line)
         self._breaks += bool(line.job)
-        for job in reversed(line.lost(why)):
+        job = line.lost(why)
+        if job is not None:
             job.losses += 1
             if job.losses <= MOST_LOSSES:
                 self._queue.appendleft(job)
             else:
-                line.settled.append(
-                    Delivery(job.mail, Answer(Outcome.TEMPORARY, f"connection lost: {why}"[:500]))
-                )
+                answer = Answer(Outcome.TEMPORARY, f"connection lost: {why}"[:500])
+                line.settled.append(Delivery(job.mail, answer))
         yield from self._drain(line)
 
     def _answer_all(self, answer: Answer) -> Iterator[Delivery]:
-        """No connection can be had: every mail that still waits gets the same answer."""
+        """No connection can be had: every mail that waits gets the same answer. A refused login says it once."""
         while self._queue:
-            mail = self._queue.popleft().mail
-            yield held_back(mail) if self._holds_back(mail) else Delivery(mail, answer)
+            yield Delivery(self._queue.popleft().mail, answer)
+            if answer.outcome is Outcome.CHANNEL_REFUSED:
+                break
+        while self._queue and answer.outcome is Outcome.CHANNEL_REFUSED:
+            yield held_back(self._queue.popleft().mail)
 
     # --- connections ---
 
-    def _open_lines(self) -> Answer | None:
-        """Open as many connections as the queue is worth. Returns the answer if there is none at all."""
+    def _open_lines(self, number: int) -> Answer | None:
+        """See to it that so many mails can be begun. Returns the answer if there is no connection at all."""
         if self._breaks > MOST_BREAKS:
             return Answer(Outcome.TEMPORARY, "The mail server drops every connection.")
-        wanted = min(self._most, math.ceil(len(self._queue) / MAILS_A_CONNECTION))
-        if not self._lines and wanted:
-            try:
-                self._add(self._connect())
-            except (smtplib.SMTPException, OSError) as error:
-                return mails.answer_of(error)
-        if len(self._lines) < wanted:
-            self._open_more(wanted - len(self._lines))
+        if self._lines:
+            wanted = number - sum(line.is_idle for line in self._lines)
+            if wanted > 0 and len(self._lines) < self._most:
+                self._open_more(min(wanted, self._most - len(self._lines)))
+            return None
+        if self._refusal is not None and time.monotonic() < self._refusal[0]:
+            return self._refusal[1]
+        try:
+            self._add(self._connect())
+        except (smtplib.SMTPException, OSError) as error:
+            answer = mails.answer_of(error)
+            # The mails that are ready next need not wait for the same refusal.
+            self._refusal = time.monotonic() + self._reply_timeout, answer
+            return answer
+        if number > 1 and self._most > 1:
+            self._open_more(min(number, self._most) - 1)
         return None
 
     def _open_more(self, number: int) -> None:
@@ -299,7 +348,7 @@ class SmtpSender:
         return backend.connection
 
     def _add(self, client: smtplib.SMTP) -> None:
-        line = Line(client, self._before_dot, self._after_reply, self._look_ahead)
+        line = Line(client, self._before_dot, self._after_reply)
         self._lines[line] = math.inf
         self._takes_8bit = line.takes_8bit
         self._selector.register(line.sock, selectors.EVENT_READ, line)
@@ -320,7 +369,7 @@ class SmtpSender:
 
     def _wait(self) -> Iterator[tuple[Line, Callable[[], None]]]:
         """Each line on which something happened, with what to do; a line silent for too long times out."""
-        patience = min(self._lines.values(), default=math.inf) - time.monotonic()
+        patience = self._patience()
         if patience == math.inf:
             return
         ready = self._selector.select(max(patience, 0))
@@ -332,3 +381,12 @@ class SmtpSender:
             now = time.monotonic()
             for line in [line for line, until in self._lines.items() if until <= now]:
                 yield line, line.time_out
+
+    def _patience(self) -> float:
+        """For how many seconds there is nothing to do unless a server says something."""
+        if self._may_take:
+            return 0
+        moments = [self._alone_since + COMPANY, *self._lines.values()]
+        if not self._is_fed_up and len(self._queue) < MOST_AHEAD:
+            moments.append(self._next_at)
+        return min(moments) - time.monotonic()

@@ -1,8 +1,8 @@
 """One kept connection to a mail server, and the dialogue on it (RFC 5321, RFC 2920).
 
 Knows no selectors and no clock: `portal.smtp` says when bytes may be read or written, and gives up
-when a reply takes too long. At most one mail on a connection has had its final dot sent and not
-been answered yet; the envelope of the next may travel behind the dot, where the server allows it.
+when a reply takes too long. A connection has one mail at a time: whether the next may go is asked
+when this one is settled, and an envelope that travelled ahead would have been asked about too early.
 """
 
 from __future__ import annotations
@@ -67,13 +67,11 @@ class Job:
 class Delivery:
     """What became of one mail.
 
-    `in_doubt` says that the connection was lost after the final dot: the server may have it.
     A mail that was held back was never tried, and its answer means nothing.
     """
 
     mail: Mail
     answer: Answer
-    in_doubt: bool = False
     held_back: bool = False
 
 
@@ -106,7 +104,7 @@ class Line:
     """One connection. Give it a job with `begin`; what became of each stands in `settled`.
 
     `before_dot` is called with a mail just before its final dot is sent, `after_reply` as soon as the
-    server has settled one, and `next_job` for a mail whose envelope may travel behind a dot.
+    server has settled one.
     """
 
     def __init__(
@@ -114,7 +112,6 @@ class Line:
         client: smtplib.SMTP,
         before_dot: Callable[[Mail], None],
         after_reply: Callable[[Delivery], None],
-        next_job: Callable[[], Job | None],
     ) -> None:
         assert client.sock is not None
         self.client = client
@@ -125,10 +122,9 @@ class Line:
         self.can_pipeline = client.has_extn("pipelining")
         self.knows_utf8 = client.has_extn("smtputf8")
         self.takes_8bit = client.has_extn("8bitmime")
-        self._before_dot, self._after_reply, self._next_job = before_dot, after_reply, next_job
+        self._before_dot, self._after_reply = before_dot, after_reply
         self.settled: list[Delivery] = []
         self.job: Job | None = None
-        self.following: Job | None = None
         self._expected: deque[Step] = deque()
         self._to_say: deque[tuple[Step, bytes]] = deque()
         self._out = b""
@@ -136,7 +132,6 @@ class Line:
         self._reply_lines: list[str] = []
         self._needs_reset = False
         self._dot_is_said = False
-        self._behind_dot = 0
 
     @property
     def is_idle(self) -> bool:
@@ -182,18 +177,16 @@ class Line:
         except OSError as error:
             raise BrokenLine(f"{type(error).__name__}: {error}") from error
 
-    def lost(self, why: str) -> list[Job]:
-        """Hang up, settle what a lost connection settles, and return the mails that are safe to try again."""
-        safe = [job for job in (self.job, self.following) if job is not None]
-        job, is_out = self.job, self._dot_is_said and len(self._out) <= self._behind_dot
-        if job is not None and (is_out or job.refusal is not None):
-            safe.remove(job)
-            words = f"connection lost after the final dot: {why}"[:500]
-            answer = job.refusal or Answer(Outcome.TEMPORARY, words)
-            self.settled.append(Delivery(job.mail, answer, in_doubt=is_out))
-        self.job = self.following = None
+    def lost(self, why: str) -> Job | None:
+        """Hang up, settle what a lost connection settles, or return the mail that is safe to try again."""
+        job, self.job = self.job, None
         self._close()
-        return safe
+        is_out = self._dot_is_said and not self._out
+        if job is None or not (is_out or job.refusal is not None):
+            return job
+        words = f"connection lost after the final dot: {why}"[:500]
+        self.settled.append(Delivery(job.mail, job.refusal or Answer(Outcome.IN_DOUBT, words)))
+        return None
 
     def time_out(self) -> None:
         """The server took too long. Raises BrokenLine."""
@@ -236,15 +229,9 @@ class Line:
             self._out += command
 
     def _say_content(self, job: Job) -> None:
-        """The content with its final dot, and the next envelope behind it."""
         self._before_dot(job.mail)
         self._dot_is_said = True
         self._say([(Step.DOT, job.content)])
-        self.following = self._next_job() if self.can_pipeline else None
-        before = len(self._out)
-        if self.following is not None:
-            self._say(self._envelope(self.following))
-        self._behind_dot = len(self._out) - before
 
     # --- what is heard ---
 
@@ -341,10 +328,10 @@ class Line:
         self._finish(refusal)
 
     def _finish(self, answer: Answer) -> None:
-        """The mail is settled; the one whose envelope is under way takes its place."""
+        """The mail is settled."""
         delivery = Delivery(self._present().mail, answer)
-        # Before the next content is said: so no more mails are open than there are connections.
+        # Noted before the next is begun: so no more mails are open than there are connections.
         self._after_reply(delivery)
         self.settled.append(delivery)
-        self.job, self.following = self.following, None
+        self.job = None
         self._dot_is_said = False

@@ -66,6 +66,7 @@ class Writer:
     def __init__(self) -> None:
         self._clinic_values: dict[UUID, dict[str, str]] = {}
         self._texts: dict[tuple[UUID, str], StepText] = {}
+        self._windows: dict[UUID, bool] = {}
 
     def item(self, row: Reminder) -> Item:
         """Put one reminder into words. Raises Unwritable."""
@@ -119,13 +120,6 @@ class Writer:
             self._texts[key] = words_of(step, language)
         return self._texts[key]
 
-    def _names_window(self, row: Reminder) -> bool:
-        """Whether the step speaks of its X-ray's window; few do, and looking for it costs."""
-        if row.step is None:
-            return False
-        text = self._text(row.step, row.recipient.language)
-        return any("{window_" in part for part in (text.subject, text.title, text.todo, text.body))
-
     def _values(self, row: Reminder) -> dict[str, str]:
         clinic = row.episode.patient.clinic
         if clinic.id not in self._clinic_values:
@@ -136,8 +130,24 @@ class Writer:
             "reader_name": row.recipient.get_short_name(),
             **_episode_values(row.episode),
             **_appointment_values(row.appointment),
-            **(_window_values(row.episode, row.step_key) if self._names_window(row) else {}),
+            **(self._window_values(row) if row.step else {}),
         }
+
+    def _window_values(self, row: Reminder) -> dict[str, str]:
+        """When the step's X-ray is due, where its words speak of that; few do, and looking for it costs."""
+        assert row.step is not None
+        if row.step.id not in self._windows:
+            self._windows[row.step.id] = names_window(row.step)
+        return _window_values(row.episode, row.step_key) if self._windows[row.step.id] else {}
+
+
+def names_window(step: Step) -> bool:
+    """Whether a text of the step speaks of the time in which its X-ray is due."""
+    return any(
+        "{window_" in part
+        for text in step.texts.all()
+        for part in (text.subject, text.title, text.todo, text.body)
+    )
 
 
 def in_words(day: date) -> str:

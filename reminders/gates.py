@@ -14,12 +14,15 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from patients.models import ExerciseLog, Prescription, RelatedPerson, StepResponse
+from patients.models import ExerciseLog, PlanRequest, Prescription, RelatedPerson, StepResponse
 from procedures.conditions import holds
 from reminders.models import Decision, Message, Preference, Reminder, Suppression
 from reminders.planner import next_in_window
 
 EXERCISES_LOGGED_TODAY = "exercises_logged_today"
+# What changed since is waited for: for so long it may take until the plan is worked out again.
+PLANNING_TAKES = timedelta(minutes=15)
+LOOK_AGAIN_IN = timedelta(minutes=1)
 
 
 class Verdict(NamedTuple):
@@ -43,10 +46,11 @@ class Surroundings:
     done_on: frozenset[tuple[UUID, str, date]]
     sent: Counter[tuple[UUID, date]]
     exercised: frozenset[tuple[UUID, date]] = frozenset()
+    changing: frozenset[UUID] = frozenset()
 
     @classmethod
     def of(cls, reminders: Collection[Reminder], now: datetime) -> Surroundings:
-        """Read for a batch, fetched with `pipeline.load`. `now` is UTC. Five queries.
+        """Read for a batch, fetched with `pipeline.load`. `now` is UTC. Six queries.
 
         Two more where a row ends with the day's exercises.
         """
@@ -66,7 +70,14 @@ class Surroundings:
             done_on=done_on,
             sent=_sent({row.recipient_id: zone_of(row) for row in reminders}, now),
             exercised=_exercised({row.episode_id for row in reminders if _is_daily(row)}, now),
+            changing=_changing(zones, now),
         )
+
+
+def _changing(episodes: Collection[UUID], now: datetime) -> frozenset[UUID]:
+    """The episodes that changed a short while ago and whose plan has not been worked out again."""
+    rows = PlanRequest.objects.filter(episode__in=episodes, requested_at__gt=now - PLANNING_TAKES)
+    return frozenset(rows.values_list("episode_id", flat=True))
 
 
 def _live_links(people: set[UUID], now: datetime) -> frozenset[tuple[UUID, UUID]]:
@@ -222,6 +233,16 @@ def still_valid(row: Reminder, around: Surroundings) -> Verdict | None:
     return Verdict(Decision.Outcome.MISS, "too_old", row.valid_until.isoformat())
 
 
+def plan_is_up_to_date(row: Reminder, around: Surroundings) -> Verdict | None:
+    """What changed a moment ago may move this one, or take it out: its plan is worked out first.
+
+    A plan that cannot be worked out holds mail up for PLANNING_TAKES and no longer.
+    """
+    if row.step_id is None or row.episode_id not in around.changing:
+        return None
+    return _wait(row, "plan_changing", around.now + LOOK_AGAIN_IN)
+
+
 def inside_sending_window(row: Reminder, around: Surroundings) -> Verdict | None:
     """No mail at night, by the recipient's own clock."""
     clinic = row.episode.patient.clinic
@@ -264,6 +285,7 @@ GATES: tuple[Gate, ...] = (
     wanted,
     address_is_usable,
     still_valid,
+    plan_is_up_to_date,
     inside_sending_window,
     under_daily_cap,
 )

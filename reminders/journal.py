@@ -45,7 +45,7 @@ class Journal:
         unlocked.rename(self._path)
 
     def begin(self, token: str) -> None:
-        """A batch was claimed under `token`. What was noted before is settled in the database and forgotten."""
+        """Work goes on under `token`. What was heard before stands in the database by now, and is forgotten."""
         os.ftruncate(self._file, 0)
         self._write(_CLAIM, token)
 

@@ -1,32 +1,28 @@
-"""Reminders on their way into one mail: put together, put into words, and handed over to be sent.
-
-Handing over is the last moment at which a plan or a record can still stop a mail: it is asked once
-more under a lock, for a handful of mails at a time, and what passes gets its stored message.
-"""
+"""Reminders on their way into one mail: put together, put into words, and stored, ready to be handed over."""
 
 from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import OperationalError, transaction
-from django.utils import timezone
 
 from portal import mail
 from reminders import emails
-from reminders.bulk import insert_all, update_each
+from reminders.bulk import insert_all
 from reminders.models import Message, Reminder
-from reminders.outcomes import Tally, fail, held
+from reminders.outcomes import Tally, fail
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
+_AT_ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +33,8 @@ class Letter:
     message: Message | None = None
     items: list[emails.Item] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
+    # On the machine's clock (UTC): after this moment it is too late to begin under the claim's lease.
+    begin_until: datetime = _AT_ANY_TIME
 
     @property
     def address(self) -> str:
@@ -81,30 +79,7 @@ def write_items(
     return bool(going)
 
 
-def hand_over(letters: Collection[Letter], token: str, now: datetime, tally: Tally) -> list[Letter]:
-    """Store the messages, with their Message-IDs, just before they are sent; return those that may be.
-
-    From here on planning leaves their reminders alone. Where a plan took one of them back, or a
-    record was closed, since they were claimed, nothing is sent: what is left waits for another turn.
-    """
-    composed = [letter for letter in letters if _compose(letter, token, now, tally)]
-    if not composed:
-        return []
-    with transaction.atomic():
-        ours = _still_ours([pk for letter in composed for pk in letter.ids], token)
-        going = [letter for letter in composed if ours.issuperset(letter.ids)]
-        changed = [
-            pk for letter in composed if not ours.issuperset(letter.ids) for pk in letter.ids
-        ]
-        if changed:
-            held(changed, token).update(
-                state=Reminder.State.RETRYING, lease_until=None, reason="changed_meanwhile"
-            )
-        _store(going, token, now)
-    return going
-
-
-def _compose(letter: Letter, token: str, now: datetime, tally: Tally) -> bool:
+def compose(letter: Letter, token: str, now: datetime, tally: Tally) -> bool:
     """Make the mail's texts. One that cannot be made is set aside and holds up no other."""
     try:
         letter.fields = emails.compose(letter.reminders, letter.items)
@@ -119,35 +94,33 @@ def _compose(letter: Letter, token: str, now: datetime, tally: Tally) -> bool:
     return True
 
 
-def _still_ours(ids: Sequence[uuid.UUID], token: str) -> set[uuid.UUID]:
-    """Which reminders are still held here, with nothing recorded since that ends all mail about them."""
-    # In order, as the reconciler locks them; and without barring notes of decisions about them.
-    locked = held(ids, token).order_by("id").select_for_update(no_key=True, of=("self",))
-    return set(locked.sendable().values_list("id", flat=True))
+@transaction.atomic
+def store(letters: Sequence[Letter], now: datetime) -> None:
+    """Store the mails with their Message-IDs, before any of them is tried.
 
-
-def _store(letters: Sequence[Letter], token: str, now: datetime) -> None:
-    new = [letter for letter in letters if letter.message is None]
+    A mail that was tried before keeps its message, with the words of today. A new one belongs to no
+    reminder until it is handed over (`boarding.board`).
+    """
     again = [letter.message for letter in letters if letter.message is not None]
+    new = [_new_message(letter, now) for letter in letters if letter.message is None]
     for letter in letters:
-        message = letter.message or _new_message(now)
-        for name, value in letter.fields.items():
-            setattr(message, name, value)
-        message.state = Message.State.SENDING
-        message.attempts += 1
-        letter.message = message
-    insert_all(Message, [letter.message for letter in new if letter.message])
+        _fill_in(letter)
+    insert_all(Message, new)
     for message in again:
         message.save()
-    update_each(
-        Reminder,
-        "message",
-        {pk: letter.message.id for letter in letters if letter.message for pk in letter.ids},
-        also={"lease_until": timezone.now() + LEASE},
-        where={"claimed_by": token, "state": Reminder.State.CLAIMED},
-    )
 
 
-def _new_message(now: datetime) -> Message:
+def _new_message(letter: Letter, now: datetime) -> Message:
     key = uuid.uuid4()
-    return Message(id=key, message_id=f"<{key}@{mail.message_id_domain()}>", created_at=now)
+    message_id = f"<{key}@{mail.message_id_domain()}>"
+    letter.message = Message(id=key, message_id=message_id, created_at=now)
+    return letter.message
+
+
+def _fill_in(letter: Letter) -> None:
+    message = letter.message
+    assert message is not None
+    for name, value in letter.fields.items():
+        setattr(message, name, value)
+    message.state = Message.State.SENDING
+    message.attempts += 1

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=60)
+# Nobody knows whether the mail server took the mail: it may have arrived.
+IN_DOUBT = "in_doubt"
 
 _ENDS = {
     Decision.Outcome.SKIP: Reminder.State.SKIPPED,
@@ -109,7 +111,7 @@ def record(
         if outcome in {Outcome.PERMANENT, Outcome.NO_SUCH_ADDRESS}:
             _give_up(answered, token, now, tally)
         else:
-            _try_again(answered, token, now, tally)
+            _try_again(answered, outcome, token, now, tally)
 
 
 def _record_sent(
@@ -127,8 +129,13 @@ def _record_sent(
 
 
 def _try_again(
-    answered: Sequence[tuple[Mailed, Answer]], token: str, now: datetime, tally: Tally
+    answered: Sequence[tuple[Mailed, Answer]],
+    outcome: Outcome,
+    token: str,
+    now: datetime,
+    tally: Tally,
 ) -> None:
+    is_in_doubt = outcome is Outcome.IN_DOUBT
     waits: dict[timedelta, list[uuid.UUID]] = defaultdict(list)
     for each, _ in answered:
         waits[_wait_of(each)] += [row.id for row in each.reminders]
@@ -138,11 +145,12 @@ def _try_again(
             lease_until=None,
             # Not beyond its end, where it is noticed as missed.
             due_at=Least(Value(now + wait), F("valid_until")),
-            reason="server_busy",
+            reason=IN_DOUBT if is_in_doubt else "server_busy",
         )
         tally.retrying += len(ids)
     _mark(answered, Message.State.RETRYING)
-    _note_answers(answered, Decision.Outcome.WAIT, "mail_server", now)
+    gate = IN_DOUBT if is_in_doubt else "mail_server"
+    _note_answers(answered, Decision.Outcome.WAIT, gate, now)
 
 
 def _wait_of(mailed: Mailed) -> timedelta:
@@ -185,6 +193,19 @@ def lay_by(
     _take_back(unsent)
     _note(rows, Decision.Outcome.WAIT, held_up.gate, held_up.value, now)
     tally.waiting += len(rows)
+
+
+@transaction.atomic
+def put_back(mailed: Iterable[Mailed], token: str) -> None:
+    """Put back what was not tried because something changed: the gates are asked again, and say what it was."""
+    rows, unsent = [], []
+    for each in mailed:
+        rows += each.reminders
+        unsent += [each.message] if each.message else []
+    held([row.id for row in rows], token).update(
+        state=Reminder.State.RETRYING, lease_until=None, reason="changed_meanwhile"
+    )
+    _take_back(unsent)
 
 
 def _take_back(messages: Iterable[Message]) -> None:

@@ -3,7 +3,8 @@
 The database is the truth. Every function here may run twice, or at once on many workers: a row is
 changed only from the state, and by the holder of the claim, that the change starts from.
 
-Leases are counted on the machine's own clock (UTC), not on the demo's, which can jump.
+While the mail server thinks, the next mails are made: the sender takes them from `Run.feed`, one
+step at a time. Leases are counted on the machine's own clock (UTC), not on the demo's, which can jump.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from __future__ import annotations
 import gc
 import logging
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -26,9 +27,10 @@ from portal.mail import Answer, Mail
 from portal.models import SendingSwitch
 from portal.smtp import Sender, open_sender
 from portal.wire import Delivery
-from reminders import counting, emails, gates, outcomes, pacing
+from reminders import boarding, counting, emails, gates, outcomes, pacing
 from reminders.journal import Journal
-from reminders.letters import LEASE, Letter, hand_over, letters_of, write_items
+from reminders.letters import LEASE, Letter, compose, letters_of, store, write_items
+from reminders.loading import load
 from reminders.models import Decision, Message, Reminder
 from reminders.outcomes import Tally, settle_objections
 
@@ -36,10 +38,145 @@ logger = logging.getLogger(__name__)
 
 # Reminders claimed at once.
 BATCH = 200
-# Mails handed over at once: as many as go out in a moment, since no plan can stop them any more.
-HANDFUL = 100
-# The part of a lease within which a handful's mails are begun; the rest is for ending the last of them.
+# Mails stored at once, and outcomes written down at once.
+HANDFUL = 50
+# The part of a lease within which its mails are begun; the rest is for ending the last of them.
 SHARE_TO_BEGIN = 0.4
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of one worker: what it claimed, what is with the sender, and what came of it."""
+
+    now: datetime
+    most: int
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    tally: Tally = field(default_factory=Tally)
+    claimed: int = 0
+    channels: pacing.Channels = field(default_factory=lambda: pacing.Channels({}))
+    ready: dict[str, Letter] = field(default_factory=dict)
+    answered: dict[str, Answer] = field(default_factory=dict)
+    held_back: list[Letter] = field(default_factory=list)
+
+    def claim(self) -> list[uuid.UUID]:
+        """The next reminders to look at; none once enough were looked at, or nothing may leave."""
+        if self.claimed >= self.most or not SendingSwitch.current().is_on or pacing.stopped():
+            return []
+        ids = claim(token=self.token, now=self.now)
+        self.claimed += len(ids)
+        return ids
+
+    def feed(self, ids: list[uuid.UUID]) -> Iterator[Mail | float]:
+        """The mails of these reminders and of all that can be claimed after them, made a step at a time."""
+        while ids:
+            begin_until = timezone.now() + LEASE * SHARE_TO_BEGIN
+            letters = self._letters(ids)
+            yield 0
+            for letter in letters:
+                letter.begin_until = begin_until
+            yield from self._mails(letters)
+            ids = self.claim()
+            yield 0
+
+    def _letters(self, ids: list[uuid.UUID]) -> list[Letter]:
+        """What of these reminders no gate objects to, put together by reader."""
+        reminders = load(ids, self.token)
+        around = gates.Surroundings.of(reminders, self.now)
+        self.channels = pacing.Channels.read()
+        verdicts = [(row, _verdict(row, around, self.channels)) for row in reminders]
+        objections = [pair for pair in verdicts if pair[1].outcome != Decision.Outcome.SEND]
+        settle_objections(objections, self.token, self.now, self.tally)
+        going = [row for row, verdict in verdicts if verdict.outcome == Decision.Outcome.SEND]
+        return _under_cap(letters_of(going), around, self.token, self.tally)
+
+    def _mails(self, letters: Sequence[Letter]) -> Iterator[Mail | float]:
+        writer = emails.Writer()
+        handful: list[Letter] = []
+        for letter, slot in self._in_turn(letters):
+            if handful and (slot.remaining or len(handful) == HANDFUL):
+                yield from self._stored(handful)
+                handful = []
+            if slot.remaining:
+                yield slot.remaining.total_seconds()
+            if self._is_written(letter, writer):
+                handful.append(letter)
+            yield 0
+        yield from self._stored(handful)
+
+    def _in_turn(self, letters: Sequence[Letter]) -> Iterator[tuple[Letter, pacing.Slot]]:
+        """The letters that may leave in this run, each with its turn. What has to wait longer is laid by."""
+        turns = pacing.slots([letter.address for letter in letters])
+        for letter, slot in zip(letters, turns, strict=True):
+            held_up = self.channels.holdup(letter.address)
+            if held_up is None and not slot.goes:
+                held_up = pacing.Holdup(pacing.PACED, slot.remaining)
+            if held_up is None:
+                yield letter, slot
+            else:
+                outcomes.lay_by([letter], held_up, self.token, self.now, self.tally)
+
+    def _is_written(self, letter: Letter, writer: emails.Writer) -> bool:
+        parts = self.token, self.now, self.tally
+        return write_items(letter, writer, *parts) and compose(letter, *parts)
+
+    def _stored(self, handful: Sequence[Letter]) -> Iterator[Mail]:
+        if handful:
+            store(handful, self.now)
+        for letter in handful:
+            assert letter.message is not None
+            self.ready[letter.message.message_id] = letter
+            yield emails.outgoing(letter.message)
+
+    def board(self, mails: Sequence[Mail]) -> Collection[str]:
+        """Hand these mails over, unless something has happened since they were made; which may go."""
+        letters = [self.ready[each.message_id] for each in mails]
+        asked = [letter for letter in letters if self._holdup(letter) is None]
+        if not asked:
+            return ()
+        pairs = {row: letter.message.pk for letter in asked if letter.message for row in letter.ids}
+        aboard = boarding.board(pairs, self.token, self.now)
+        going = [letter for letter in asked if aboard.issuperset(letter.ids)]
+        return {letter.message.message_id for letter in going if letter.message}
+
+    def _holdup(self, letter: Letter) -> pacing.Holdup | None:
+        if timezone.now() > letter.begin_until:
+            # It might still be on its way when the lease has run out.
+            return pacing.Holdup(pacing.PACED, timedelta())
+        return self.channels.holdup(letter.address)
+
+    def take(self, delivery: Delivery) -> None:
+        """Take in what became of one mail."""
+        letter = self.ready.get(delivery.mail.message_id)
+        if letter is None:
+            return
+        if delivery.held_back:
+            self.held_back.append(letter)
+            return
+        self.answered[delivery.mail.message_id] = delivery.answer
+        self.channels.learn(delivery.mail.to, delivery.answer)
+        _log(letter, delivery)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether so much was heard that it is worth writing down."""
+        return len(self.answered) >= HANDFUL or len(self.held_back) >= HANDFUL
+
+    def write_down(self) -> None:
+        """Write down everything that was heard so far, however the run ends."""
+        answered, self.answered = self.answered, {}
+        settled = [(self.ready[name], answer) for name, answer in answered.items()]
+        outcomes.record(settled, self.token, self.now, self.tally)
+        held_back, self.held_back = self.held_back, []
+        for letter in held_back:
+            held_up = self._holdup(letter)
+            if held_up is not None:
+                outcomes.lay_by([letter], held_up, self.token, self.now, self.tally)
+        changed = [letter for letter in held_back if self._holdup(letter) is None]
+        if changed:
+            outcomes.put_back(changed, self.token)
+        for letter in (*(letter for letter, _ in settled), *held_back):
+            if letter.message is not None:
+                self.ready.pop(letter.message.message_id, None)
 
 
 @dataclass(slots=True)
@@ -50,13 +187,19 @@ class Desk:
     journal: Journal
 
 
-def open_desk(stack: ExitStack) -> Desk:
+def open_desk(stack: ExitStack, run: Run) -> Desk:
     """Open what sending needs. A run that ends in an error leaves its journal for others to take over."""
     _set_the_program_aside()
     book = stack.enter_context(Journal())
+    book.begin(run.token)
+
+    def after_reply(delivery: Delivery) -> None:
+        book.settle(delivery.mail.message_id, delivery.answer)
+        # Known from here on, whenever the sender comes round to saying so.
+        run.answered[delivery.mail.message_id] = delivery.answer
+
     sender = open_sender(
-        before_dot=lambda mail: book.intend(mail.message_id),
-        after_reply=lambda delivery: book.settle(delivery.mail.message_id, delivery.answer),
+        before_dot=lambda mail: book.intend(mail.message_id), after_reply=after_reply
     )
     stack.enter_context(closing(sender))
     return Desk(sender, book)
@@ -77,22 +220,33 @@ def _set_the_program_aside() -> None:
 
 def dispatch(*, now: datetime, most: int = 5_000) -> Tally:
     """Send what is due at `now` (UTC), in batches, until nothing is left or `most` reminders were looked at."""
-    tally, desk = Tally(), None
     outcomes.take_over(now=now)
+    run = Run(now, most)
     with ExitStack() as stack:
-        while tally.total < most and SendingSwitch.current().is_on and not pacing.stopped():
-            token = uuid.uuid4().hex
-            if not claim(token=token, now=now):
-                break
-            desk = desk or open_desk(stack)
-            _deliver(token, now, desk, tally)
-    return tally
+        desk = None
+        # What a run itself made due, or put back, is found when the feed has ended.
+        while ids := run.claim():
+            desk = desk or open_desk(stack, run)
+            _send(run, ids, desk)
+    return run.tally
 
 
-def claim(*, token: str, now: datetime, batch: int = BATCH) -> int:
+def _send(run: Run, ids: list[uuid.UUID], desk: Desk) -> None:
+    try:
+        for delivery in desk.sender.send(run.feed(ids), boarding=run.board):
+            run.take(delivery)
+            if run.has_news:
+                run.write_down()
+                desk.journal.begin(run.token)
+    finally:
+        run.write_down()
+    desk.journal.begin(run.token)
+
+
+def claim(*, token: str, now: datetime, batch: int = BATCH) -> list[uuid.UUID]:
     """Take the oldest due reminders, and all others that are due for the same people, under a lease.
 
-    What is due for one person goes in one mail, so it is claimed together. Returns how many were taken.
+    What is due for one person goes in one mail, so it is claimed together. Returns their keys.
     """
     with transaction.atomic():
         due = Reminder.objects.due(now)
@@ -100,49 +254,19 @@ def claim(*, token: str, now: datetime, batch: int = BATCH) -> int:
             due = due.select_for_update(skip_locked=True)
         first = list(due.values_list("id", "recipient_id")[:batch])
         if not first:
-            return 0
+            return []
         people = {recipient for _, recipient in first}
         rest = Reminder.objects.due(now).filter(recipient__in=people)
         if connection.features.has_select_for_update_skip_locked:
             rest = rest.select_for_update(skip_locked=True)
         ids = {row for row, _ in first} | set(rest.values_list("id", flat=True)[: 4 * batch])
-        return Reminder.objects.filter(id__in=ids, state__in=("planned", "retrying")).update(
+        Reminder.objects.filter(id__in=ids, state__in=("planned", "retrying")).update(
             state=Reminder.State.CLAIMED,
             claimed_by=token,
             lease_until=timezone.now() + LEASE,
             attempts=F("attempts") + 1,
         )
-
-
-def load(token: str) -> list[Reminder]:
-    """The reminders held under `token`, with all that gates and mails need, in a constant number of queries."""
-    return list(
-        Reminder.objects.filter(claimed_by=token, state=Reminder.State.CLAIMED)
-        .select_related("recipient", "episode__patient")
-        # What many rows share is fetched once, not once for each row.
-        .prefetch_related(
-            "step__texts", "message", "appointment__location", "episode__patient__clinic",
-            "episode__anchor_dates", "episode__imaging_requests__step",
-        )
-        .order_by("due_at", "id")
-    )  # fmt: skip
-
-
-def _deliver(token: str, now: datetime, desk: Desk, tally: Tally) -> None:
-    reminders = load(token)
-    around = gates.Surroundings.of(reminders, now)
-    channels = pacing.Channels.read()
-    verdicts = [(row, _verdict(row, around, channels)) for row in reminders]
-    settle_objections([pair for pair in verdicts if pair[1].outcome != "send"], token, now, tally)
-    going = [row for row, verdict in verdicts if verdict.outcome == "send"]
-    writer = emails.Writer()
-    letters = [
-        letter
-        for letter in _under_cap(letters_of(going), around, token, tally)
-        if write_items(letter, writer, token, now, tally)
-    ]
-    for handful in _in_turn(letters, channels, token, now, tally):
-        _send(hand_over(handful, token, now, tally), channels, token, now, desk, tally)
+        return list(ids)
 
 
 def _verdict(row: Reminder, around: gates.Surroundings, channels: pacing.Channels) -> gates.Verdict:
@@ -178,67 +302,6 @@ def _under_cap(
     return going
 
 
-def _in_turn(
-    letters: Sequence[Letter], channels: pacing.Channels, token: str, now: datetime, tally: Tally
-) -> Iterator[list[Letter]]:
-    """The letters by the handful, each when its turn comes. What has to wait longer is laid by."""
-    turns = pacing.slots([letter.address for letter in letters])
-    handful: list[Letter] = []
-    for letter, slot in zip(letters, turns, strict=True):
-        held_up = channels.holdup(letter.address)
-        if held_up is None and not slot.goes:
-            held_up = pacing.Holdup(pacing.PACED, slot.remaining)
-        if held_up is not None:
-            outcomes.lay_by([letter], held_up, token, now, tally)
-            continue
-        if handful and (slot.remaining or len(handful) == HANDFUL):
-            yield handful
-            handful = []
-        pacing.wait_for(slot)
-        handful.append(letter)
-    if handful:
-        yield handful
-
-
-def _send(
-    letters: Iterable[Letter],
-    channels: pacing.Channels,
-    token: str,
-    now: datetime,
-    desk: Desk,
-    tally: Tally,
-) -> None:
-    """Send a handful and write down what became of it, however the sending ends."""
-    by_id = {letter.message.message_id: letter for letter in letters if letter.message}
-    if not by_id:
-        return
-    desk.journal.begin(token)
-    settled: list[tuple[Letter, Answer]] = []
-    waiting: list[Letter] = []
-    mails = [emails.outgoing(letter.message) for letter in by_id.values() if letter.message]
-
-    # Nothing is begun that might still be on its way when the lease has run out.
-    begin_until = timezone.now() + LEASE * SHARE_TO_BEGIN
-
-    def holds_back(mail: Mail) -> bool:
-        return channels.holdup(mail.to) is not None or timezone.now() > begin_until
-
-    try:
-        for delivery in desk.sender.send(mails, holds_back=holds_back):
-            letter = by_id[delivery.mail.message_id]
-            if delivery.held_back:
-                waiting.append(letter)
-                continue
-            settled.append((letter, delivery.answer))
-            channels.learn(delivery.mail.to, delivery.answer)
-            _log(letter, delivery)
-    finally:
-        outcomes.record(settled, token, now, tally)
-    for letter in waiting:
-        held_up = channels.holdup(letter.address) or pacing.Holdup(pacing.PACED, timedelta())
-        outcomes.lay_by([letter], held_up, token, now, tally)
-
-
 def _log(letter: Letter, delivery: Delivery) -> None:
     if not logger.isEnabledFor(logging.INFO) or letter.message is None:
         return
@@ -265,6 +328,7 @@ def recover(*, now: datetime) -> tuple[int, int]:
     ).update(state=Reminder.State.RETRYING, lease_until=None, due_at=now, reason="lease_ran_out")
     counting.add(counting.LEASE_RECOVERIES, taken_back)
     missed = _mark_missed(now)
+    Message.objects.never_begun(now - LEASE).delete()
     Message.objects.abandoned().update(state=Message.State.WITHDRAWN)
     return taken_back, missed
 

@@ -45,18 +45,6 @@ class ReminderQuerySet(models.QuerySet):
         """What waits to be sent and whose moment has come, oldest first."""
         return self.filter(state__in=("planned", "retrying"), due_at__lte=now).order_by("due_at")
 
-    def sendable(self) -> Self:
-        """What nothing recorded about the patient, the episode or the reader forbids to send.
-
-        The gates' first questions, for asking again at the last moment.
-        """
-        return self.filter(
-            Q(episode__status__in=("planned", "active")) | Q(kind="surgery_cancelled"),
-            episode__patient__deceased_on__isnull=True,
-            episode__patient__is_restricted=False,
-            recipient__is_active=True,
-        )
-
     def open(self) -> Self:
         """What may still be sent."""
         return self.filter(state__in=("planned", "claimed", "retrying"))
@@ -66,10 +54,16 @@ class MessageQuerySet(models.QuerySet):
     """Messages by who is asking, and by state."""
 
     def abandoned(self) -> Self:
-        """Mails still to be sent that no reminder waits for any more."""
-        return self.filter(state__in=("sending", "retrying")).exclude(
-            reminders__state__in=("planned", "claimed", "retrying")
+        """Mails tried before that no reminder waits for any more."""
+        return (
+            self.filter(state__in=("sending", "retrying"))
+            .exclude(reminders__state__in=("planned", "claimed", "retrying"))
+            .exclude(state="sending", reminders=None)
         )
+
+    def never_begun(self, before: datetime) -> Self:
+        """Mails made before a moment (UTC) and never handed over: their worker died, or is very slow."""
+        return self.filter(state="sending", attempts=1, reminders=None, created_at__lt=before)
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """A clinic's messages for its staff; for everyone else the messages sent to themselves."""

@@ -43,7 +43,9 @@ REASONS: Mapping[str, str | Promise] = {
     "no_such_address": gettext_lazy("The mail server at your address does not know the address."),
     "mail_server": gettext_lazy("The mail server at your address was busy; we try again."),
     "server_busy": gettext_lazy("The mail server at your address was busy; we try again."),
+    "in_doubt": gettext_lazy("Sending was interrupted; we try again."),
     "lease_ran_out": gettext_lazy("Sending was interrupted; we try again."),
+    "plan_changing": gettext_lazy("The plan changed just then; it is looked at again."),
     "changed_meanwhile": gettext_lazy("The plan changed just then; it is looked at again."),
     "channel_stopped": gettext_lazy("We could not send any mail just then; we try again."),
     "domain_slowed": gettext_lazy(
@@ -106,6 +108,13 @@ STAFF: Mapping[str, str | Promise] = {
     ),
     "mail_server": gettext_lazy("The mail server did not take it just then; it is tried again."),
     "server_busy": gettext_lazy("The mail server did not take it just then; it is tried again."),
+    "in_doubt": gettext_lazy(
+        "The connection was lost before the mail server’s answer came. It may have arrived; it is "
+        "sent again with the same Message-ID."
+    ),
+    "plan_changing": gettext_lazy(
+        "Something changed a moment ago; it waits until the plan is worked out again."
+    ),
     "lease_ran_out": gettext_lazy(
         "The worker that held it stopped; it is tried again with the same Message-ID."
     ),

@@ -57,7 +57,14 @@ class Episode(Record):
     @property
     def anchors(self) -> dict[str, date]:
         """The dates that offsets are counted from, by anchor. Prefetch `anchor_dates` for many episodes."""
+        brought: dict[str, date] | None = self.__dict__.get("_brought_anchors")
+        if brought is not None:
+            return brought
         return {row.anchor: row.on for row in self.anchor_dates.all()}
+
+    def bring_anchors(self, anchors: dict[str, date]) -> None:
+        """Keep the dates at hand that were just read for many episodes at once; `anchors` asks no more."""
+        self._brought_anchors = anchors
 
     @property
     def surgery_on(self) -> date | None:

@@ -5,6 +5,7 @@ from datetime import date, time
 import pytest
 from icalendar import Calendar
 
+from patients.models import PlanRequest
 from procedures.wording import clinic_values
 from reminders import emails, pipeline, unsubscribe
 from reminders.models import Reminder
@@ -17,7 +18,7 @@ def loaded(*rows):
     Reminder.objects.filter(pk__in=[row.pk for row in rows]).update(
         state="claimed", claimed_by="t", lease_until=NOW
     )
-    return pipeline.load("t")
+    return pipeline.load([row.pk for row in rows], "t")
 
 
 def composed(*rows):
@@ -238,6 +239,7 @@ def test_a_carer_is_told_whom_it_is_about_and_a_patient_is_not(people, bag):
 
 
 def test_a_mail_on_its_way_is_the_stored_one(people, bag):
+    PlanRequest.objects.all().delete()
     pipeline.dispatch(now=NOW)
     bag.refresh_from_db()
     message = bag.message

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from patients.actions import log_exercise
-from patients.models import StepResponse
+from patients.models import PlanRequest, StepResponse
 from reminders import gates
 from reminders.models import Decision, Preference, Reminder, Suppression
 from tests.factories import (
@@ -20,6 +20,12 @@ from tests.factories import (
 from tests.patients.exercises import prescribed
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def up_to_date(people):
+    """The plans are worked out: nothing that changed waits for it."""
+    PlanRequest.objects.all().delete()
 
 
 @pytest.fixture
@@ -132,6 +138,26 @@ def test_nobody_is_reminded_of_a_visit_that_does_not_take_place(row, people, sta
     change(row, appointment=make_appointment(people.episode, status=status))
 
     assert answer(row) == ("cancel", "appointment_off")
+
+
+def test_what_changed_a_moment_ago_is_planned_first(row):
+    PlanRequest.objects.create(episode=row.episode, reason="anchor.surgery", requested_at=NOW)
+
+    found = verdict(row)
+
+    assert (found.outcome, found.gate, found.until) == (
+        "wait",
+        "plan_changing",
+        NOW + timedelta(minutes=1),
+    )
+    assert answer(row, NOW + gates.PLANNING_TAKES) == ("send", "all_gates")
+
+
+def test_a_notice_waits_for_no_plan(row):
+    change(row, kind="surgery_moved", step=None, step_key="")
+    PlanRequest.objects.create(episode=row.episode, reason="anchor.surgery", requested_at=NOW)
+
+    assert answer(row) == ("send", "all_gates")
 
 
 def test_a_condition_that_does_not_hold_any_more_leaves_it_out(people):
@@ -307,7 +333,7 @@ def test_the_questions_cost_the_same_queries_for_one_and_for_many(
                 "step", "recipient", "episode__patient__clinic"
             )
         )
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(6):
             gates.Surroundings.of(loaded, NOW)
 
 
@@ -360,5 +386,5 @@ class TestExercisesLoggedOnTheirPage:
             "step", "recipient", "episode__patient__clinic"
         )
         for some in (list(rows)[:1], list(rows)):
-            with django_assert_num_queries(7):
+            with django_assert_num_queries(8):
                 gates.Surroundings.of(some, NOW)

@@ -40,7 +40,7 @@ def paused(stopped_clock):
 
 
 def test_it_counts_what_would_go_and_what_not(paused, django_assert_num_queries):
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         found = outlook(now=NOW)
 
     assert (found.waiting, found.overdue, found.mails) == (4, 2, 2)

@@ -1,0 +1,103 @@
+"""The last question: may these few mails, which are begun next, still go? And the note that they are on their way.
+
+Both are one statement, so that nothing comes between them. A cancellation, a move, an opt-out or
+anything else that was committed before it stops the mail; what is committed afterwards finds the mail
+handed over, which planning can see (`Existing.in_hand`). Whatever is said no to here is asked about
+again by the gates, which know the reason: so nothing may be asked here that no gate asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import DateTimeField, UUIDField
+from django.utils import timezone
+
+from reminders.gates import PLANNING_TAKES
+
+# What must hold of a row for its mail to go. It is the gates' questions about what people change.
+_MAY_GO = """
+    row.claimed_by = %s AND row.state = 'claimed'
+    AND patient.deceased_on IS NULL AND NOT patient.is_restricted
+    AND (episode.status IN ('planned', 'active') OR row.kind = 'surgery_cancelled')
+    AND reader.is_active AND reader.email = message.to_address
+    AND (patient.user_id = reader.id OR EXISTS (
+        SELECT 1 FROM patients_relatedperson link
+        WHERE link.user_id = reader.id AND link.patient_id = patient.id AND link.ended_at IS NULL))
+    AND (row.appointment_id IS NULL OR EXISTS (
+        SELECT 1 FROM patients_appointment visit
+        WHERE visit.id = row.appointment_id AND visit.status = 'booked'))
+    AND (row.is_essential OR NOT EXISTS (
+        SELECT 1 FROM reminders_preference choice
+        WHERE choice.user_id = reader.id AND choice.category = row.category AND NOT choice.is_on))
+    AND NOT EXISTS (
+        SELECT 1 FROM reminders_suppression gone
+        WHERE gone.address = reader.email AND gone.lifted_at IS NULL)
+    AND (row.step_id IS NULL OR NOT EXISTS (
+        SELECT 1 FROM patients_planrequest change
+        WHERE change.episode_id = row.episode_id AND change.requested_at > %s))
+    AND (row.step_id IS NULL OR NOT EXISTS (
+        SELECT 1 FROM patients_stepresponse response
+        JOIN procedures_step answered ON answered.id = response.step_id
+        WHERE response.episode_id = row.episode_id AND answered.key = row.step_key
+        AND response.occurrence = row.occurrence AND response.answer = 'done'))
+    AND NOT EXISTS (SELECT 1 FROM portal_sendingswitch switch WHERE NOT switch.is_on)
+    AND NOT EXISTS (
+        SELECT 1 FROM reminders_sendingchannel channel
+        WHERE channel.paused_until > %s AND
+        (channel.domain = '' OR lower(reader.email) LIKE '%%@' || channel.domain))
+"""
+
+_STATEMENT = """
+    WITH mail (reminder, message) AS ({pairs}),
+    going (reminder, message) AS (
+        SELECT row.id, mail.message FROM mail
+        JOIN reminders_reminder row ON row.id = mail.reminder
+        JOIN reminders_message message ON message.id = mail.message
+        JOIN patients_episode episode ON episode.id = row.episode_id
+        JOIN patients_patient patient ON patient.id = episode.patient_id
+        JOIN portal_user reader ON reader.id = row.recipient_id
+        WHERE {may_go}
+        ORDER BY row.id {lock}
+    )
+    UPDATE reminders_reminder SET message_id = going.message
+    FROM going WHERE reminders_reminder.id = going.reminder
+    RETURNING reminders_reminder.id
+"""
+
+
+def board(messages: Mapping[UUID, UUID], token: str, now: datetime) -> set[UUID]:
+    """Hand over the reminders that may still go, each with its message's key; returns which they are.
+
+    A row is locked in the order of the keys, as the reconciler does it. `now` (UTC) is the portal's.
+    """
+    conditions = [token, _moment(now - PLANNING_TAKES), _moment(timezone.now())]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            pairs: list[Any] = [list(messages), list(messages.values())]
+        else:
+            pairs = [_key(key) for pair in messages.items() for key in pair]
+        cursor.execute(_statement(connection.vendor, len(messages)), [*pairs, *conditions])
+        return {row if isinstance(row, UUID) else UUID(row) for (row,) in cursor.fetchall()}
+
+
+@cache
+def _statement(vendor: str, number: int) -> str:
+    if vendor == "postgresql":
+        pairs, lock = "SELECT * FROM unnest(%s::uuid[], %s::uuid[])", "FOR NO KEY UPDATE OF row"
+    else:
+        pairs, lock = "VALUES " + ", ".join(["(%s, %s)"] * number), ""
+    return _STATEMENT.format(pairs=pairs, lock=lock, may_go=_MAY_GO)
+
+
+def _key(key: UUID) -> Any:
+    return UUIDField().get_db_prep_value(key, connection)
+
+
+def _moment(moment: datetime) -> Any:
+    return DateTimeField().get_db_prep_value(moment, connection)
