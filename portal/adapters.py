@@ -13,8 +13,10 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import EmailMultiAlternatives
 from django.http import HttpRequest
+from django.utils import translation
 
 from portal import mail
+from portal.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -25,11 +27,12 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send an account mail (code, forgotten password, notice) by `portal.mail.send`."""
+        """Send an account mail (code, forgotten password, notice) by `portal.mail.send`, in its reader's language."""
         request = allauth_context.request
         site = {"name": "Stepwise", "domain": settings.BASE_URL}
         values = {"request": request, "email": email, "current_site": site, **context}
-        message = self.render_mail(template_prefix, email, values)
+        with translation.override(_language_of(email) or translation.get_language()):
+            message = self.render_mail(template_prefix, email, values)
         html = ""
         if isinstance(message, EmailMultiAlternatives) and message.alternatives:
             html = str(message.alternatives[0][0])
@@ -44,6 +47,12 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> None:
         """Tell somebody that their way to sign in changed. The address is the login name itself."""
         super().send_notification_mail(template_prefix, user, context, email or user.get_username())
+
+
+def _language_of(email: str) -> str:
+    """The language of the account at this address; empty where there is none. One query."""
+    found = User.objects.filter(email__iexact=email).values_list("language", flat=True)
+    return found.first() or ""
 
 
 # What allauth asks about where it decides whether signing in needs a second step.

@@ -1,11 +1,33 @@
-"""Whether a text is in its reader's language, and how its own language and direction are marked."""
+"""Which language a reader gets, whether a text is in it, and how a text's own language is marked."""
 
 from __future__ import annotations
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils import translation
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+# Each language by its own name: who cannot read a page still finds theirs.
+OWN_NAMES = {
+    "en-gb": "English (UK)",
+    "en-us": "English (US)",
+    "es": "Español",
+    "ar": "العربية",
+}
+
+
+def chosen(request: HttpRequest) -> str:
+    """The language that somebody chose in this browser before signing in; empty where nobody did."""
+    language = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+    return language if language in OWN_NAMES else ""
+
+
+def speak(request: HttpRequest, language: str) -> None:
+    """Show this page in the language of the account that it is about, unless this browser has another wish."""
+    if not chosen(request):
+        translation.activate(language)
+        request.LANGUAGE_CODE = language
 
 
 def is_foreign(language: str) -> bool:

@@ -10,6 +10,7 @@ from reminders.metrics import metrics
 portal_patterns = (
     [
         path("", views.home, name="home"),
+        path("language/", views.choose_language, name="choose_language"),
         path("invitation/new/", views.ask_invitation, name="ask_invitation"),
         path("invitation/asked/", views.invitation_asked, name="invitation_asked"),
         path("invitation/<str:token>/", views.accept_invitation, name="accept_invitation"),

@@ -21,9 +21,10 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import ngettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.i18n import set_language
 
-from portal import actions, clock, demo, health
+from portal import actions, clock, demo, health, languages
 from portal.forms import AskInvitationForm, ProofForm, WayInForm
 from portal.models import Clinic, Invitation, OutboxMail, Role
 from portal.outbox import open_mail
@@ -79,6 +80,23 @@ def _sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
+# --- Language --------------------------------------------------------------------------------
+
+
+@login_not_required
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Pages in another language, at once: kept in this browser and, for who is signed in, in the account.
+
+    Mails follow the account. The answer leads back to `next`, a page of this site.
+    """
+    language = request.POST.get("language", "")
+    if language in languages.OWN_NAMES and request.user.is_authenticated:
+        user = request.user
+        actions.set_reading(user=user, language=language, time_zone=user.time_zone, by=user)
+    return set_language(request)
+
+
 # --- Invitations -----------------------------------------------------------------------------
 
 
@@ -89,6 +107,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
     invitation = actions.open_invitation(token, clock.now())
     if invitation is None:
         return _used_up_invitation(request)
+    languages.speak(request, invitation.user.language)
     if invitation.is_locked:
         return _locked_invitation(request, invitation)
     if not _is_proven(request, invitation):
@@ -146,6 +165,8 @@ def _sign_in_invited(request: HttpRequest, invitation: Invitation, form: WayInFo
         invitation=invitation, password=chosen["password"], now=clock.now()
     )
     request.session.pop(PROVEN, None)
+    if language := languages.chosen(request):
+        actions.set_reading(user=user, language=language, time_zone=user.time_zone, by=user)
     is_passkey = chosen["way"] == WayInForm.Way.PASSKEY
     goes_to = reverse("mfa_add_webauthn") if is_passkey else settings.LOGIN_REDIRECT_URL
     # By allauth's own door, so that its stages (second factor) and signals hold here too.

@@ -21,6 +21,12 @@ def said_in(language: str) -> SafeString:
     return languages.attributes(str(language or ""))
 
 
+@register.simple_tag
+def own_names() -> dict[str, str]:
+    """Every language by its own name."""
+    return languages.OWN_NAMES
+
+
 @register.filter
 def is_foreign(text: object) -> bool:
     """Whether something with a `language` has another than the page's. What has none has not."""

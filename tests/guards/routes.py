@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 # Who may reach an address without signing in, and why.
 OPEN: dict[str, str] = {
     "portal:home": "the front door",
+    "portal:choose_language": "the way in has to be readable before it is gone through",
     "portal:accept_invitation": "who comes with an invitation has no password yet",
     "portal:ask_invitation": "who lost an invitation has no password yet",
     "portal:invitation_asked": "the page after asking",
@@ -67,6 +68,7 @@ OF_THE_PATIENT = everyone(MISSING) | {"patient": OK}
 
 TABLE: dict[str, Route] = {
     "portal:home": Route(OK, everyone(GOES_ON)),
+    "portal:choose_language": Route(405, everyone(405), frozenset({"POST"})),
     "portal:accept_invitation": Route(MISSING, everyone(MISSING), FORM),
     "portal:ask_invitation": Route(OK, everyone(OK), FORM),
     "portal:invitation_asked": Route(OK, everyone(OK)),
