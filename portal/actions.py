@@ -6,7 +6,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Collection
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -120,19 +120,46 @@ def prove_invitation(*, invitation: Invitation, born_on: date, now: datetime) ->
 
 
 @transaction.atomic
-def set_reading(*, user: User, language: str, time_zone: str, by: User) -> bool:
-    """Choose the language and the time zone of somebody's pages and mails. Returns whether the zone changed.
+def set_reading(
+    *,
+    user: User,
+    language: str,
+    time_zone: str,
+    mail_at: time | None,
+    by: User | None,
+    reason: str = "",
+) -> bool:
+    """Choose language, time zone and time of day of somebody's mails. Returns whether their mails move.
 
-    An empty zone means the clinic's. Whoever calls it has to see to plans that a zone moves.
+    An empty zone means the clinic's, no time the planned one. Whoever calls it has to see to plans.
     """
-    before, after = audit.changes(user, {"language": language, "time_zone": time_zone})
+    chosen = {"language": language, "time_zone": time_zone, "mail_at": mail_at}
+    before, after = audit.changes(user, chosen)
     if not after:
         return False
-    user.language, user.time_zone = language, time_zone
+    for name, value in chosen.items():
+        setattr(user, name, value)
     user.full_clean(exclude=["password"], validate_unique=False, validate_constraints=False)
-    user.save(update_fields=["language", "time_zone"])
-    audit.record(Action.UPDATE, "user.set_reading", by=by, obj=user, before=before, after=after)
-    return "time_zone" in after
+    user.save(update_fields=list(chosen))
+    audit.record(
+        Action.UPDATE, "user.set_reading", by=by, obj=user, before=before, after=after, reason=reason,
+    )  # fmt: skip
+    return bool({"time_zone", "mail_at"} & after.keys())
+
+
+@transaction.atomic
+def pause_mail(
+    *, user: User, starts_on: date | None, ends_on: date | None, by: User | None, reason: str = ""
+) -> None:
+    """Hold back, on these local days of the reader and those between, all mail that can wait; without days, nothing."""
+    before, after = audit.changes(user, {"paused_from": starts_on, "paused_until": ends_on})
+    if not after:
+        return
+    user.paused_from, user.paused_until = starts_on, ends_on
+    user.save(update_fields=["paused_from", "paused_until"])
+    audit.record(
+        Action.UPDATE, "user.pause_mail", by=by, obj=user, before=before, after=after, reason=reason,
+    )  # fmt: skip
 
 
 def _send_invitation(invitation: Invitation, token: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 import zoneinfo
-from datetime import time
+from datetime import date, time
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -65,6 +65,14 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
         validators=[validate_time_zone],
         help_text=_("Left empty, the clinic's own time zone is used."),
     )
+    mail_at = models.TimeField(
+        _("time of day for mail"),
+        null=True,
+        blank=True,
+        help_text=_("Left empty, each mail comes at the time that the clinic planned."),
+    )
+    paused_from = models.DateField(_("mail is paused from"), null=True, blank=True)
+    paused_until = models.DateField(_("mail is paused until"), null=True, blank=True)
     is_staff = models.BooleanField(_("member of staff"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     session_round = models.PositiveIntegerField(
@@ -83,7 +91,14 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ("name", "email")
-        constraints = (models.UniqueConstraint(Lower("email"), name="user_email_unique"),)
+        constraints = (
+            models.UniqueConstraint(Lower("email"), name="user_email_unique"),
+            models.CheckConstraint(
+                condition=models.Q(paused_from__isnull=True, paused_until__isnull=True)
+                | models.Q(paused_from__lte=models.F("paused_until")),
+                name="user_pause_has_two_ends",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -92,6 +107,19 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
         """What a session must match; Django asks at every request. It changes with the password and the round."""
         value: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]  # Django's own
         return f"{value}:{self.session_round}"
+
+    @property
+    def zone_or_utc(self) -> zoneinfo.ZoneInfo:
+        """The zone that the person chose; UTC where they left it to the clinic and no clinic is at hand."""
+        return zoneinfo.ZoneInfo(self.time_zone or "UTC")
+
+    def is_paused(self, on: date) -> bool:
+        """Whether mail that can wait is held back on the local day `on`; both ends of the pause are inside."""
+        return (
+            self.paused_from is not None
+            and self.paused_until is not None
+            and self.paused_from <= on <= self.paused_until
+        )
 
     def get_full_name(self) -> str:
         return self.name

@@ -6,10 +6,10 @@ date in the same transaction, so that nobody ever sees the one without the other
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from patients import actions as records
 from patients.models import Episode, Patient
 from portal import audit
-from portal.actions import set_reading
+from portal.actions import pause_mail, set_reading
 from portal.models import AuditEvent, User
 from procedures.models import Category, PathwayVersion, Recipients
 from reminders.diff import STOPPED_BY_STAFF, Diff
@@ -268,20 +268,47 @@ def choose(
     )  # fmt: skip
 
 
+class Chosen(NamedTuple):
+    """All that a reader chose about their mail. `paused` is the first and the last day, or nothing."""
+
+    wanted: frozenset[str]
+    language: str
+    time_zone: str
+    mail_at: time | None = None
+    paused: tuple[date, date] | None = None
+
+
+def chosen_by(user: User) -> Chosen:
+    """What somebody has chosen until now. One query."""
+    off = user.preferences.filter(is_on=False).values_list("category", flat=True)
+    paused = None
+    if user.paused_from and user.paused_until:
+        paused = (user.paused_from, user.paused_until)
+    wanted = frozenset(Category.values) - set(off)
+    return Chosen(wanted, user.language, user.time_zone, user.mail_at, paused)
+
+
 @transaction.atomic
 def save_settings(
-    *, user: User, wanted: Collection[str], language: str, time_zone: str, by: User, now: datetime
+    *, user: User, chosen: Chosen, by: User | None, now: datetime, reason: str = ""
 ) -> None:
-    """Keep what a reader chose: categories, language and zone. Another zone moves what is planned for them.
+    """Keep what a reader chose. Another zone, or another time of day, moves what is planned for them.
 
-    Choosing what was chosen already changes nothing. Raises ValidationError for an unknown zone.
+    Choosing what was chosen already changes nothing. `by` is None for a link in a mail. Raises
+    ValidationError for an unknown zone.
     """
-    off = set(user.preferences.filter(is_on=False).values_list("category", flat=True))
-    for category in Category.values:
-        is_on = category in wanted
-        if is_on == (category in off):
-            choose(user=user, category=category, is_on=is_on, by=by, now=now)
-    if set_reading(user=user, language=language, time_zone=time_zone, by=by):
+    changed = chosen.wanted ^ chosen_by(user).wanted
+    for category in sorted(changed):
+        choose(
+            user=user, category=category, is_on=category in chosen.wanted, by=by, now=now, reason=reason,
+        )  # fmt: skip
+    first, last = chosen.paused or (None, None)
+    pause_mail(user=user, starts_on=first, ends_on=last, by=by, reason=reason)
+    moves = set_reading(
+        user=user, language=chosen.language, time_zone=chosen.time_zone, mail_at=chosen.mail_at, by=by,
+        reason=reason,
+    )  # fmt: skip
+    if moves:
         patients = Patient.objects.own(user).values("id")
         episodes = Episode.objects.open().filter(patient__in=patients)
         records.request_plan(*episodes, reason="user.time_zone", now=now)

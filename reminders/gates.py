@@ -219,6 +219,14 @@ def wanted(row: Reminder, around: Surroundings) -> Verdict | None:
     return Verdict(Decision.Outcome.SKIP, "switched_off", row.category)
 
 
+def not_paused(row: Reminder, around: Surroundings) -> Verdict | None:
+    """Who is on holiday gets nothing that can wait. It stays in the login, and is not sent in a heap afterwards."""
+    today = around.now.astimezone(zone_of(row)).date()
+    if row.is_essential or not row.recipient.is_paused(today):
+        return None
+    return Verdict(Decision.Outcome.SKIP, "paused", str(row.recipient.paused_until))
+
+
 def address_is_usable(row: Reminder, around: Surroundings) -> Verdict | None:
     """An address known not to exist is not tried again."""
     if row.recipient.email not in around.suppressed:
@@ -283,6 +291,7 @@ GATES: tuple[Gate, ...] = (
     condition_still_holds,
     not_done_yet,
     wanted,
+    not_paused,
     address_is_usable,
     still_valid,
     plan_is_up_to_date,

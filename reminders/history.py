@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.urls import reverse
@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 
 from patients.care import Care
 from patients.models import Episode
+from portal import clock
+from portal.models import User
 from reminders.emails import Writer
 from reminders.models import Message, Reminder
 from reminders.reading import attach, day_in_words, own_rows, title
@@ -69,6 +71,13 @@ def _not_sent(care: Care, episodes: Collection[Episode]) -> QuerySet[Reminder]:
     own = own_rows(care, episodes).filter(state__in=_NOT_SENT).exclude(reason__in=SILENT)
     rows = own.filter(Q(local_date__lte=care.today) | Q(reason="stopped_by_staff"))
     return rows.select_related("appointment__location").order_by("-due_at", "id")[:NOT_SENT_SHOWN]
+
+
+def held_back(reader: User) -> int:
+    """How many mails a pause held back in the last eight weeks. One query."""
+    lately = clock.today() - timedelta(weeks=8)
+    rows = Reminder.objects.own(reader).filter(reason="paused", state=Reminder.State.SKIPPED)
+    return rows.filter(local_date__gte=lately).count()
 
 
 def _line(row: Reminder, today: date, writer: Writer, why: str = "") -> Line:

@@ -131,13 +131,14 @@ def sample_case(patient: Patient, anchors: Mapping[str, date], now: datetime) ->
 def _people(patient: Patient) -> Iterable[Person]:
     clinic_zone = patient.clinic.time_zone
     if patient.user is not None and patient.user.is_active:
-        yield Person(patient.user.id, patient.user.time_zone or clinic_zone, is_patient=True)
+        zone = patient.user.time_zone or clinic_zone
+        yield Person(patient.user.id, zone, is_patient=True, mail_at=patient.user.mail_at)
     if patient._state.adding and "related_people" not in _held(patient):
         return
     for link in patient.related_people.all():
         if link.ended_at is None and link.user.is_active:
             zone = link.user.time_zone or clinic_zone
-            yield Person(link.user_id, zone, False, link.starts_on, link.ends_on)
+            yield Person(link.user_id, zone, False, link.starts_on, link.ends_on, link.user.mail_at)
 
 
 def _held(patient: Patient) -> Collection[str]:

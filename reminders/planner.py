@@ -88,13 +88,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may get mail about the patient; a carer from `starts_on` until before `ends_on`."""
+    """Somebody who may get mail about the patient; a carer from `starts_on` until before `ends_on`.
+
+    `mail_at` is the time of day at which they want mail that can come at any time.
+    """
 
     id: UUID
     zone: str
     is_patient: bool
     starts_on: date = date.min
     ends_on: date | None = None
+    mail_at: time | None = None
 
     def is_live(self, on: date) -> bool:
         """Whether this person has access on the local day `on`."""
@@ -276,7 +280,8 @@ def _each_once(people: list[Person]) -> list[Person]:
 
 
 def _row(rule: Rule, case: Case, occurrence: _Occurrence, person: Person, now: datetime) -> Desired:
-    intent = Intent(occurrence.day, inside_window(rule.at, case.window), person.zone)
+    at = _time_of_day(rule, occurrence, person)
+    intent = Intent(occurrence.day, inside_window(at, case.window), person.zone)
     visit_id = occurrence.visit.id if occurrence.visit else None
     key = Key(rule.key, occurrence.number, person.id, visit_id)
     due_at = intent.moment
@@ -293,6 +298,13 @@ def _row(rule: Rule, case: Case, occurrence: _Occurrence, person: Person, now: d
         return Desired(key, rule, intent, moment, moment, skipped, occurrence.counted_from)
     valid_until = _earliest(due_at + rule.valid_for, over_at)
     return Desired(key, rule, intent, due_at, valid_until, "", occurrence.counted_from)
+
+
+def _time_of_day(rule: Rule, occurrence: _Occurrence, person: Person) -> time:
+    """The person's own time, but for what is essential and for what belongs to the hours of its very day."""
+    if person.mail_at is None or rule.is_essential or occurrence.day == occurrence.event_on:
+        return rule.at
+    return person.mail_at
 
 
 def _late_verdict(rule: Rule, occurrence: _Occurrence, intent: Intent, now: datetime) -> str:

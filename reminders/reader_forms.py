@@ -1,16 +1,21 @@
-"""The form of a reader's own settings: which mails, in which language, by which clock."""
+"""The forms of a reader's own settings: which mails, when, in which language, by which clock, and a pause."""
 
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Iterable
+from datetime import date, time, timedelta
 from typing import Any
 
 from django import forms
+from django.utils.formats import time_format
 from django.utils.translation import gettext_lazy as _
 
-from portal.models import Language, User
+from portal.dates import DayField
+from portal.models import Language
 from procedures.models import Category
+from reminders.actions import Chosen
+
+LONGEST_PAUSE = timedelta(weeks=8)
 
 # Names of the IANA database that are places; the others are old spellings and abbreviations.
 _PLACES = (
@@ -35,14 +40,29 @@ def time_zones() -> list[tuple[str, Any]]:
     ]
 
 
+def times_of_day() -> list[tuple[str, Any]]:
+    """The full hours to choose from; the clinic's own hours for mail hold all the same."""
+    return [
+        ("", _("As the clinic planned it")),
+        *((f"{hour:02}:00", time_format(time(hour), "TIME_FORMAT")) for hour in range(7, 22)),
+    ]
+
+
 class ReminderSettingsForm(forms.Form):
-    """Mails on or off by category, language and time zone."""
+    """Mails on or off by category, their time of day, their language, and by whose clock."""
 
     wanted = forms.MultipleChoiceField(
         label=_("Send me mails about"),
         choices=Category.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
+    )
+    mail_at = forms.ChoiceField(
+        label=_("Time of day"),
+        required=False,
+        help_text=_(
+            "For mails that can come at any time. What belongs to an hour, such as the day before surgery, keeps it."
+        ),
     )
     language = forms.ChoiceField(label=_("Language of pages and mails"), choices=Language.choices)
     time_zone = forms.ChoiceField(
@@ -53,16 +73,59 @@ class ReminderSettingsForm(forms.Form):
         ),
     )
 
-    def __init__(
-        self, *args: Any, reader: User, switched_off: Iterable[str] = (), **kwargs: Any
-    ) -> None:
-        off = set(switched_off)
+    def __init__(self, *args: Any, chosen: Chosen, **kwargs: Any) -> None:
         kwargs["initial"] = {
-            "wanted": [value for value in Category.values if value not in off],
-            "language": reader.language,
-            "time_zone": reader.time_zone,
+            "wanted": [value for value in Category.values if value in chosen.wanted],
+            "mail_at": f"{chosen.mail_at:%H:%M}" if chosen.mail_at else "",
+            "language": chosen.language,
+            "time_zone": chosen.time_zone,
         }
         super().__init__(*args, **kwargs)
-        zones = self.fields["time_zone"]
-        if isinstance(zones, forms.ChoiceField):
-            zones.choices = time_zones()
+        for name, choices in (("time_zone", time_zones()), ("mail_at", times_of_day())):
+            field = self.fields[name]
+            if isinstance(field, forms.ChoiceField):
+                field.choices = choices
+
+    def chosen(self, before: Chosen) -> Chosen:
+        """What was chosen; a pause stays as it was."""
+        given = self.cleaned_data
+        at = given["mail_at"]
+        return before._replace(
+            wanted=frozenset(given["wanted"]),
+            language=given["language"],
+            time_zone=given["time_zone"],
+            mail_at=time.fromisoformat(at) if at else None,
+        )
+
+
+class PauseForm(forms.Form):
+    """The first and the last day of a holiday from mail."""
+
+    starts_on = DayField(label=_("First day without mail"))
+    ends_on = DayField(label=_("Last day without mail"))
+
+    def __init__(
+        self, *args: Any, today: date, paused: tuple[date, date] | None, **kwargs: Any
+    ) -> None:
+        first, last = paused or (today, None)
+        kwargs["initial"] = {"starts_on": first, "ends_on": last}
+        super().__init__(*args, **kwargs)
+        self.today = today
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a pause that is over, runs backwards, or is too long to be one."""
+        first, last = self.cleaned_data.get("starts_on"), self.cleaned_data.get("ends_on")
+        if first is None or last is None:
+            return self.cleaned_data
+        if last < first:
+            self.add_error("ends_on", _("The last day lies before the first."))
+        elif last < self.today:
+            self.add_error("ends_on", _("This pause would be over already."))
+        elif last - first > LONGEST_PAUSE:
+            self.add_error("ends_on", _("At most eight weeks. For longer, call the clinic."))
+        return self.cleaned_data
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last day, both without mail."""
+        return self.cleaned_data["starts_on"], self.cleaned_data["ends_on"]

@@ -27,7 +27,7 @@ from reminders.planner import PORTAL_ONLY
 from reminders.querysets import ReminderQuerySet
 
 # Left out of the mail, and still of use on a page.
-SHOWN_THOUGH_SKIPPED = frozenset({"already_done", "switched_off", PORTAL_ONLY})
+SHOWN_THOUGH_SKIPPED = frozenset({"already_done", "switched_off", "paused", PORTAL_ONLY})
 _NEVER_SHOWN = frozenset({Reminder.State.CANCELLED})
 
 

@@ -27,6 +27,7 @@ REASONS: Mapping[str, str | Promise] = {
     "not_for_this_patient": gettext_lazy("It does not apply any more."),
     "already_done": gettext_lazy("It was marked as done."),
     "switched_off": gettext_lazy("Mails of this kind are switched off in the settings."),
+    "paused": gettext_lazy("You had paused your mails."),
     "address_suppressed": gettext_lazy("Mail to this address did not arrive before."),
     "too_old": gettext_lazy("It could not be sent in time."),
     "too_late": gettext_lazy("Its day was already past when the plan was made."),
@@ -74,6 +75,7 @@ STAFF: Mapping[str, str | Promise] = {
     "switched_off": gettext_lazy(
         "The recipient has switched this category off, and the step is not essential."
     ),
+    "paused": gettext_lazy("The recipient has paused their mails, and the step is not essential."),
     "address_suppressed": gettext_lazy(
         "Mail to this address bounced before. Ask for another address."
     ),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reminders import views
+from reminders import settings_views, views
 
 app_name = "reminders"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("messages/<uuid:pk>/html/", views.message_html, name="message_html"),
     path("why/<uuid:pk>/", views.why, name="why"),
     path("answer/<uuid:pk>/", views.answer, name="answer"),
-    path("settings/reminders/", views.reminder_settings, name="reminder_settings"),
-    path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
+    path("settings/reminders/", settings_views.reminder_settings, name="reminder_settings"),
+    path("unsubscribe/<str:token>/", settings_views.unsubscribe, name="unsubscribe"),
+    path("unsubscribe/<str:token>/more/", settings_views.mail_settings, name="mail_settings"),
 ]

@@ -1,34 +1,25 @@
-"""A reader's pages: today, the plan, the mails and why, the settings, and the link that stops mail."""
+"""A reader's pages: today, the plan, the mails and why. What they choose about mail is in `settings_views`."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from uuid import UUID
 
 from csp.decorators import csp
-from django.contrib import messages as notes
-from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from patients.actions import answer_step, withdraw_answer
 from patients.care import Care, care_of
 from patients.models import StepResponse
 from patients.views import no_record, own_path
-from portal import audit, clock
-from portal.models import User
+from portal import audit
 from portal.views import MAIL_POLICY, mail_page
-from procedures.models import Category
-from reminders import actions, history, timeline
-from reminders import unsubscribe as links
+from reminders import history, timeline
 from reminders.emails import Writer
-from reminders.models import Message, Preference, Reminder
-from reminders.reader_forms import ReminderSettingsForm
+from reminders.models import Message, Reminder
 from reminders.reading import (
     answer_to,
     answers_of,
@@ -184,47 +175,3 @@ def _undo(row: Reminder, care: Care) -> None:
             answer=given,
             by=care.reader,
         )
-
-
-@require_http_methods(["GET", "POST"])
-def reminder_settings(request: HttpRequest) -> HttpResponse:
-    """Which mails, in which language, by which clock."""
-    care = care_of(request, "settings.read")
-    off = Preference.objects.filter(user=care.reader, is_on=False).values_list(
-        "category", flat=True
-    )
-    form = ReminderSettingsForm(request.POST or None, reader=care.reader, switched_off=off)
-    if form.is_valid():
-        actions.save_settings(user=care.reader, by=care.reader, now=care.now, **form.cleaned_data)
-        notes.success(request, _("Your settings are saved."))
-        return redirect("reminders:reminder_settings")
-    return render(request, "reminders/reminder_settings.html", {"form": form, "care": care})
-
-
-@login_not_required
-@csrf_exempt
-@require_http_methods(["GET", "POST"])
-def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """Stop, or start again, one category of mail by the link in a mail, without signing in (RFC 8058).
-
-    GET changes nothing, for programs open links. A mail program posts `List-Unsubscribe=One-Click`,
-    and has neither a cookie nor a form token.
-    """
-    try:
-        choice = links.read(token)
-        user = User.objects.get(pk=choice.user_id)
-    except (ValueError, User.DoesNotExist):
-        return render(request, "portal/unsubscribe_invalid.html", status=HTTPStatus.NOT_FOUND)
-    context = {
-        "category": choice.category,
-        "category_label": Category(choice.category).label,
-        "is_stopped": user.preferences.filter(category=choice.category, is_on=False).exists(),
-    }
-    if request.method != "POST":
-        return render(request, "portal/unsubscribe.html", context)
-    is_on = request.POST.get("choice") == "start"
-    actions.choose(
-        user=user, category=choice.category, is_on=is_on, by=None, now=clock.now(),
-        reason="link in a mail",
-    )  # fmt: skip
-    return render(request, "portal/unsubscribe_done.html", {**context, "is_stopped": not is_on})

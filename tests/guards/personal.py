@@ -9,7 +9,7 @@ reports, and is what an export of somebody's data holds.
 # model: (personal fields, other fields)
 FIELDS: dict[str, tuple[str, str]] = {
     "portal.User": (
-        "email name language time_zone last_login password is_active",
+        "email name language time_zone mail_at paused_from paused_until last_login password is_active",
         "id created_at is_superuser is_staff groups user_permissions session_round",
     ),
     "portal.Clinic": (

@@ -23,6 +23,7 @@ OPEN: dict[str, str] = {
     "portal:outbox_part": "the demo's mail; 404 outside the demo",
     "portal:health_live": "a load balancer does not sign in",
     "portal:health_ready": "an operator's probe does not sign in; no personal data",
+    "reminders:mail_settings": "the link in a mail works without a login; it shows choices, and no patient",
     "reminders:unsubscribe": "the link in a mail works without a login (RFC 8058)",
     "metrics": "Prometheus brings a token of its own; no personal data",
     "admin:login": "sends to the one sign-in page",
@@ -117,6 +118,7 @@ TABLE: dict[str, Route] = {
     "reminders:why": Route(SIGN_IN, OF_THE_PATIENT),
     "reminders:answer": Route(SIGN_IN, OF_THE_PATIENT | {"patient": GOES_ON}, FORM),
     "reminders:reminder_settings": Route(SIGN_IN, everyone(OK), FORM),
+    "reminders:mail_settings": Route(MISSING, everyone(MISSING), FORM),
     "reminders:unsubscribe": Route(MISSING, everyone(MISSING), FORM),
 }  # fmt: skip
 

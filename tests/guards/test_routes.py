@@ -27,7 +27,9 @@ from tests.people import People
 
 OURS = ("portal:", "procedures:", "patients:", "reminders:")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
-TOKEN_ROUTES = ("portal:accept_invitation", "reminders:unsubscribe")
+TOKEN_ROUTES = (
+    "portal:accept_invitation", "reminders:unsubscribe", "reminders:mail_settings",
+)  # fmt: skip
 
 
 def open_routes(patterns: list[Any] | None = None) -> set[str]:
@@ -88,6 +90,7 @@ def own(people: People) -> dict[str, str]:
         "reminders:why": [row.pk],
         "reminders:answer": [row.pk],
         "reminders:unsubscribe": ["nonsense"],
+        "reminders:mail_settings": ["nonsense"],
     }
     return {name: reverse(name, args=arguments.get(name)) for name in TABLE}
 

@@ -17,8 +17,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("portal/views.py", "OutboxMail"): "the demo's mail, invented; 404 outside the demo",
     ("patients/views/access.py", "AuditEvent"): "the trail of the one patient that care_of gave",
     ("patients/care.py", "RelatedPerson"): "the reader's own links, by user",
-    ("reminders/views.py", "Preference"): "the reader's own choices, by user",
-    ("reminders/views.py", "User"): "whom the signed link in a mail names",
+    ("reminders/settings_views.py", "User"): "whom the signed link in a mail names",
     (
         "reminders/reading.py",
         "Appointment",

@@ -388,3 +388,18 @@ class TestExercisesLoggedOnTheirPage:
         for some in (list(rows)[:1], list(rows)):
             with django_assert_num_queries(8):
                 gates.Surroundings.of(some, NOW)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [(0, 0, "paused"), (-3, 3, "paused"), (1, 3, "all_gates"), (-3, -1, "all_gates")],
+)
+def test_a_pause_holds_back_what_can_wait(row, people, first, last, expected):
+    user = people.patient.user
+    user.paused_from = NOW.date() + timedelta(days=first)
+    user.paused_until = NOW.date() + timedelta(days=last)
+    user.save()
+
+    assert answer(row)[1] == expected
+    change(row, is_essential=True)
+    assert answer(row) == ("send", "all_gates")
