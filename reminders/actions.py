@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from patients import actions as records
-from patients.models import Episode, Patient
+from patients.models import Episode, MoveRequest, Patient
 from portal import audit
 from portal.actions import pause_mail, set_reading
 from portal.models import AuditEvent, User
@@ -191,6 +191,42 @@ def notify(episode: Episode, kind: str, context: dict[str, str], now: datetime) 
         _notice(episode, kind, context, number, person, case, now)
         for person in _audience(case, now)
     )
+
+
+def tell(episode: Episode, kind: str, now: datetime) -> None:
+    """Plan one notice of a kind that names no date, for each person who gets the patient's mail now.
+
+    Where one waits already, it speaks for both.
+    """
+    episode = Episode.objects.for_planning().get(pk=episode.pk)
+    case = case_of(episode, now)
+    earlier = Reminder.objects.filter(episode=episode, kind=kind)
+    waiting = set(
+        earlier.filter(state__in=("planned", "retrying")).values_list("recipient_id", flat=True)
+    )
+    number = earlier.values("occurrence").distinct().count()
+    notices = [
+        _notice(episode, kind, {}, number, person, case, now)
+        for person in _audience(case, now)
+        if person.id not in waiting
+    ]
+    for notice in notices:
+        notice.is_essential = False
+    Reminder.objects.bulk_create(notices)
+
+
+@transaction.atomic
+def answer_wish(*, wish: MoveRequest, by: User, now: datetime, **answer: Any) -> bool:
+    """Answer who asked for another time (`patients.actions.answer_move_request`), plan anew, and tell them once.
+
+    False where somebody has answered already. Raises ValidationError.
+    """
+    if not records.answer_move_request(wish=wish, by=by, now=now, **answer):
+        return False
+    episode = Episode.objects.for_planning().get(pk=wish.appointment.episode_id)
+    reconcile(episode, now=now)
+    tell(episode, Reminder.Kind.VISIT_ANSWERED, now)
+    return True
 
 
 def _audience(case: Case, now: datetime) -> list[Person]:

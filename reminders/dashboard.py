@@ -23,6 +23,7 @@ from patients.models import (
     AnchorDate,
     Episode,
     ImagingRequest,
+    MoveRequest,
     Patient,
     RelatedPerson,
     StepResponse,
@@ -269,6 +270,22 @@ def questions(scene: Scene) -> Worklist:
     return _fill(worklist, rows.order_by("-answered_at"), entry)
 
 
+def wishes(scene: Scene) -> Worklist:
+    """Visits for which somebody asks for another time, the oldest wish first."""
+    rows = _scoped(MoveRequest.objects.open(), scene, "appointment.move")
+    rows = rows.select_related("appointment__episode__patient__clinic").order_by("asked_at", "id")
+
+    def entry(row: MoveRequest) -> tuple[Entry, Patient]:
+        patient = row.appointment.episode.patient
+        url = reverse("admin:appointment_wish", args=[row.pk])
+        is_near = row.appointment.local_date <= scene.today + timedelta(days=3)
+        return Entry(
+            patient.name, url, f"{row.appointment}: {row.reason}", "bad" if is_near else ""
+        ), patient
+
+    return _fill(Worklist(_("Visits to move"), _("Nobody asks for another time.")), rows, entry)
+
+
 def drafts(scene: Scene) -> Worklist:
     """Pathway versions that nobody has approved yet."""
     rows = _scoped(PathwayVersion.objects.drafts(), scene, "pathwayversion.approve")
@@ -309,6 +326,7 @@ def _scoped(rows: Any, scene: Scene, right: str) -> Any:
 WORKLISTS: tuple[tuple[str, Callable[[Scene], Worklist]], ...] = (
     ("alert.view", alerts),
     ("stepresponse.view", questions),
+    ("appointment.move", wishes),
     ("reminder.view", not_sent),
     ("imagingrequest.view", xrays_to_book),
     ("patient.invite", unreachable),

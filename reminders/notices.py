@@ -17,6 +17,8 @@ def words(row: Reminder, values: Mapping[str, str]) -> Wording:
     """A notice in the language in force. Raises KeyError for a notice whose context lacks a date."""
     if row.kind == Reminder.Kind.SURGERY_CANCELLED:
         return _surgery_cancelled(row, values)
+    if row.kind == Reminder.Kind.VISIT_ANSWERED:
+        return _visit_answered(row, values)
     return _surgery_moved(row, values)
 
 
@@ -48,6 +50,19 @@ def _surgery_cancelled(row: Reminder, values: Mapping[str, str]) -> Wording:
         % {"old": _day(row.context["old"])},
         todo=_("Call us on %(phone)s if you have any question.")
         % {"phone": values["clinic_phone"]},
+        body_html=format_html("<p>{}</p>", body),
+        body_text=body,
+    )
+
+
+def _visit_answered(row: Reminder, values: Mapping[str, str]) -> Wording:
+    """That there is an answer, and not which: it may hold words that are for the record alone."""
+    body = _("You asked for another time for a visit. Sign in to read what the clinic says.")
+    return Wording(
+        language=row.recipient.language,
+        subject=_("The clinic has answered you"),
+        title=_("The clinic has answered about your visit"),
+        todo=_("Sign in and open your visits."),
         body_html=format_html("<p>{}</p>", body),
         body_text=body,
     )

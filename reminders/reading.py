@@ -65,7 +65,10 @@ def episodes_of(care: Care) -> list[Episode]:
     rows = Episode.objects.own(care.reader).filter(patient=care.patient)
     rows = rows.select_related("procedure", "version").prefetch_related(
         "anchor_dates",
-        Prefetch("appointments", Appointment.objects.select_related("location")),
+        Prefetch(
+            "appointments",
+            Appointment.objects.select_related("location").prefetch_related("move_requests"),
+        ),
         Prefetch("imaging_requests", ImagingRequest.objects.select_related("step")),
     )
     for row in rows:

@@ -229,6 +229,7 @@ def countdown(day: date | None, today: date) -> str:
 
 def _appointments(patient: Patient) -> list[Appointment]:
     rows = Appointment.objects.filter(episode__patient=patient).select_related("location")
+    rows = rows.prefetch_related("move_requests")
     return list(rows.order_by("-starts_at"))
 
 

@@ -16,6 +16,7 @@ from patients.actions.exercises import (
     prescribe,
     undo_exercise,
 )
+from patients.actions.feeds import end_feed, note_fetch, reset_feed
 from patients.actions.notes import request_plan, request_plans_of_clinic
 from patients.actions.people import (
     account_for,
@@ -35,18 +36,28 @@ from patients.actions.visits import (
     mark_missed,
     move_appointment,
 )
+from patients.actions.wishes import (
+    answer_move_request,
+    ask_to_move,
+    confirm_appointment,
+    withdraw_move_request,
+)
 
 __all__ = [
     "account_for",
     "acknowledge_alert",
+    "answer_move_request",
     "answer_step",
+    "ask_to_move",
     "audiences_of",
     "birth_dates_of",
     "book_appointment",
     "cancel_appointment",
     "close_episode",
+    "confirm_appointment",
     "copy_programme",
     "end_carer",
+    "end_feed",
     "end_prescription",
     "escalate_alerts",
     "follow_version",
@@ -57,11 +68,13 @@ __all__ = [
     "mark_deceased",
     "mark_missed",
     "move_appointment",
+    "note_fetch",
     "open_episode",
     "prescribe",
     "register_patient",
     "request_plan",
     "request_plans_of_clinic",
+    "reset_feed",
     "resolve_alert",
     "save_smoke_free_plan",
     "set_anchor",
@@ -70,5 +83,6 @@ __all__ = [
     "undo_exercise",
     "update_patient",
     "withdraw_answer",
+    "withdraw_move_request",
     "withdraw_slip",
 ]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from patients.actions.notes import Action, record, request_plan
 from patients.imaging import sync_imaging_requests
-from patients.models import Appointment, Episode, ImagingRequest
+from patients.models import Appointment, Episode, ImagingRequest, MoveRequest
 from portal.models import Location, User
 
 
@@ -36,7 +36,7 @@ def book_appointment(
     _refuse_unfit(episode, location, imaging_request)
     appointment = Appointment(
         episode=episode, kind=kind, local_date=on, local_time=at, minutes=minutes, location=location,
-        note=note, time_zone=episode.patient.clinic.time_zone, created_at=now,
+        note=note, time_zone=episode.patient.clinic.time_zone, created_at=now, changed_at=now,
     )  # fmt: skip
     appointment.starts_at = appointment.derive_starts_at()
     appointment.save()
@@ -83,9 +83,11 @@ def move_appointment(
     by: User | None,
     now: datetime,
     reason: str = "",
+    reply: str = "",
 ) -> None:
     """Give a visit another local date and time; calendars get the change by the higher SEQUENCE.
 
+    Whoever comes has to confirm anew. An open wish for another time counts as granted, with `reply`.
     Raises ValidationError for a visit that is not booked any more.
     """
     _lock_booked(appointment)
@@ -93,12 +95,26 @@ def move_appointment(
     appointment.local_date, appointment.local_time = on, at
     appointment.starts_at = appointment.derive_starts_at()
     appointment.sequence += 1
-    appointment.save(update_fields=["local_date", "local_time", "starts_at", "sequence"])
+    appointment.changed_at, appointment.confirmed_at, appointment.confirmed_by = now, None, None
+    appointment.save(
+        update_fields=[
+            "local_date", "local_time", "starts_at", "sequence", "changed_at", "confirmed_at", "confirmed_by",
+        ]
+    )  # fmt: skip
+    close_wishes(appointment, MoveRequest.Status.MOVED, by=by, now=now, reply=reply)
     record(
         Action.UPDATE, "appointment.move", by=by, obj=appointment, patient=appointment.episode.patient,
         before=before, after={"on": str(on), "at": str(at)}, reason=reason,
     )  # fmt: skip
     request_plan(appointment.episode, reason="appointment.move", now=now)
+
+
+def close_wishes(
+    appointment: Appointment, status: str, *, by: User | None, now: datetime, reply: str = ""
+) -> bool:
+    """Close the open wish for another time, if there is one. Call it inside the transaction of the change."""
+    wishes = MoveRequest.objects.open().filter(appointment=appointment)
+    return bool(wishes.update(status=status, answered_at=now, answered_by=by, reply=reply.strip()))
 
 
 def _lock_booked(appointment: Appointment) -> None:
@@ -131,7 +147,9 @@ def _end_appointment(
     _lock_booked(appointment)
     before, appointment.status = appointment.status, status
     appointment.sequence += 1
-    appointment.save(update_fields=["status", "sequence"])
+    appointment.changed_at = now
+    appointment.save(update_fields=["status", "sequence", "changed_at"])
+    close_wishes(appointment, MoveRequest.Status.OVERTAKEN, by=by, now=now)
     ImagingRequest.objects.filter(appointment=appointment).update(
         appointment=None, status=ImagingRequest.Status.DUE
     )
@@ -148,8 +166,9 @@ def _end_appointment(
 def mark_attended(*, appointment: Appointment, by: User, now: datetime) -> None:
     """Record that the visit took place. An X-ray booked with it counts as done."""
     _lock_booked(appointment)
-    appointment.status = Appointment.Status.FULFILLED
-    appointment.save(update_fields=["status"])
+    appointment.status, appointment.changed_at = Appointment.Status.FULFILLED, now
+    appointment.save(update_fields=["status", "changed_at"])
+    close_wishes(appointment, MoveRequest.Status.OVERTAKEN, by=by, now=now)
     ImagingRequest.objects.filter(appointment=appointment).update(status=ImagingRequest.Status.DONE)
     record(
         Action.UPDATE, "appointment.attended", by=by, obj=appointment,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -14,6 +15,9 @@ from patients.querysets import AppointmentQuerySet, ImagingRequestQuerySet
 from portal import clock
 from portal.models import Location, Record, validate_time_zone
 from procedures.models import Step
+
+if TYPE_CHECKING:
+    from patients.models.wishes import MoveRequest
 
 
 class AppointmentKind(models.TextChoices):
@@ -81,6 +85,17 @@ class Appointment(Record):
     def zone(self) -> zoneinfo.ZoneInfo:
         """The zone that `local_time` is in."""
         return zoneinfo.ZoneInfo(self.time_zone)
+
+    @property
+    def open_wish(self) -> MoveRequest | None:
+        """The wish for another time that waits for an answer. Reads prefetched ones where there are any."""
+        return next((wish for wish in self.move_requests.all() if wish.is_open), None)
+
+    @property
+    def last_answer(self) -> MoveRequest | None:
+        """The wish that the clinic answered last, if it has, and nothing was asked since."""
+        newest = next(iter(self.move_requests.all()), None)
+        return newest if newest is not None and newest.is_answered else None
 
     @property
     def uid(self) -> str:

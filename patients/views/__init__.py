@@ -3,17 +3,33 @@
 from patients.views.access import no_record, who_can_see
 from patients.views.check_ins import check_in, check_in_history, check_in_result
 from patients.views.exercises import exercise_log, exercises
+from patients.views.feeds import calendar_feed, calendar_feed_file
 from patients.views.smoke_free import slip_log, slip_withdraw, smoke_free, smoke_free_plan
-from patients.views.visits import appointment_calendar, appointments, own_path, switch_patient
+from patients.views.visits import (
+    appointment,
+    appointment_ask_move,
+    appointment_calendar,
+    appointment_confirm,
+    appointments,
+    move_request_withdraw,
+    own_path,
+    switch_patient,
+)
 
 __all__ = [
+    "appointment",
+    "appointment_ask_move",
     "appointment_calendar",
+    "appointment_confirm",
     "appointments",
+    "calendar_feed",
+    "calendar_feed_file",
     "check_in",
     "check_in_history",
     "check_in_result",
     "exercise_log",
     "exercises",
+    "move_request_withdraw",
     "no_record",
     "own_path",
     "slip_log",

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib import messages as notes
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from patients.actions import ask_to_move, confirm_appointment, withdraw_move_request
 from patients.calendars import calendar_file
-from patients.care import care_of, choose
-from patients.models import Appointment, Patient
+from patients.care import Care, care_of, choose
+from patients.models import Appointment, MoveRequest, Patient
 from patients.views.access import no_record
+from patients.visit_forms import AskMoveForm
 from portal import audit
 
 # Visits of the past that are shown; older ones are the clinic's to look up.
@@ -26,7 +32,7 @@ def appointments(request: HttpRequest) -> HttpResponse:
     if care.patient is None:
         return no_record(request)
     rows = Appointment.objects.own(care.reader).filter(episode__patient=care.patient)
-    rows = rows.select_related("location")
+    rows = rows.select_related("location").prefetch_related("move_requests")
     ahead = rows.filter(starts_at__gte=care.now).exclude(status=Appointment.Status.FULFILLED)
     context = {
         "care": care,
@@ -43,20 +49,95 @@ def appointment_calendar(request: HttpRequest, pk: UUID) -> HttpResponse:
     rows = Appointment.objects.own(request.user).select_related(
         "location", "episode__patient__clinic"
     )
-    appointment = get_object_or_404(rows, pk=pk)
-    patient = appointment.episode.patient
+    visit = get_object_or_404(rows, pk=pk)
+    patient = visit.episode.patient
     audit.note_read(
         request,
         "appointment.calendar",
-        obj=appointment,
+        obj=visit,
         clinic=patient.clinic,
         patient_id=patient.id,
     )
     return HttpResponse(
-        calendar_file(appointment),
+        calendar_file(visit),
         content_type="text/calendar; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="appointment.ics"'},
     )
+
+
+def _own_visit(request: HttpRequest, pk: UUID) -> tuple[Appointment, Care]:
+    """One visit of the reader's own, and whose it is. Raises Http404."""
+    rows = Appointment.objects.own(request.user).select_related("location", "episode")
+    visit = get_object_or_404(rows.prefetch_related("move_requests"), pk=pk)
+    care = care_of(request, "appointment.read", visit.episode.patient_id)
+    if care.patient is not None:
+        visit.episode.patient = care.patient
+    return visit, care
+
+
+@require_safe
+def appointment(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One visit: when, where, how to get there, what to bring; confirm it, or ask for another time."""
+    visit, care = _own_visit(request, pk)
+    context = {
+        "care": care,
+        "appointment": visit,
+        "is_over": visit.starts_at <= care.now,
+        "is_ahead": visit.status == Appointment.Status.BOOKED and visit.starts_at > care.now,
+        "shows_zone": care.zone.key != visit.time_zone,
+        "active": "appointments",
+    }
+    return render(request, "patients/appointment.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def appointment_confirm(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Say that one comes. A GET, after signing in again, leads to the visit."""
+    visit, care = _own_visit(request, pk)
+    if request.method == "POST":
+        try:
+            seen_at = parse_datetime(request.POST.get("seen", "")) or visit.created_at
+            confirm_appointment(appointment=visit, seen_at=seen_at, by=care.reader, now=care.now)
+            notes.success(request, _("Thank you. The clinic knows that you are coming."))
+        except ValidationError as error:
+            notes.warning(request, error.messages[0])
+        except ValueError:
+            notes.warning(request, _("Please look at the visit again."))
+    return redirect("patients:appointment", pk)
+
+
+@require_http_methods(["GET", "POST"])
+def appointment_ask_move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask the clinic for another time. The visit stays booked meanwhile."""
+    visit, care = _own_visit(request, pk)
+    if visit.open_wish or visit.status != Appointment.Status.BOOKED or visit.starts_at <= care.now:
+        return redirect("patients:appointment", pk)
+    form = AskMoveForm(request.POST or None)
+    if form.is_valid():
+        try:
+            ask_to_move(appointment=visit, by=care.reader, now=care.now, **form.cleaned_data)
+            notes.success(
+                request, _("Your wish is with the clinic. Your time stays yours until we answer.")
+            )
+            return redirect("patients:appointment", pk)
+        except ValidationError as error:
+            form.add_error(None, error)
+    context = {"care": care, "appointment": visit, "form": form, "active": "appointments"}
+    return render(request, "patients/appointment_ask_move.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def move_request_withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Keep the time after all. A GET, after signing in again, leads to the visit."""
+    rows = MoveRequest.objects.own(request.user)
+    wish = get_object_or_404(rows.select_related("appointment__episode__patient__clinic"), pk=pk)
+    care = care_of(request, "appointment.read", wish.appointment.episode.patient_id)
+    if request.method == "POST":
+        if withdraw_move_request(wish=wish, by=care.reader, now=care.now):
+            notes.success(request, _("Your visit stays as it is."))
+        else:
+            notes.info(request, _("The clinic has answered already. See below."))
+    return redirect("patients:appointment", wish.appointment_id)
 
 
 @require_http_methods(["GET", "POST"])

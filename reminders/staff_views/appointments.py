@@ -12,11 +12,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from patients import actions
 from patients.forms import MoveVisit, VisitForm, XrayVisit
-from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest
+from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, MoveRequest
+from patients.visit_forms import AnswerWish
 from portal import audit, clock
 from portal.permissions import within
 from portal.staff_forms import ConfirmForm, ReasonForm
 from portal.staff_site import page, staff_of
+from reminders.actions import answer_wish
 from reminders.reconciler import reconcile
 from reminders.staff_plan import title_of
 from reminders.staff_views.records import (
@@ -26,6 +28,7 @@ from reminders.staff_views.records import (
     episode_or_404,
     is_sent,
     patient_url,
+    wish_or_404,
     xray_or_404,
 )
 
@@ -107,6 +110,34 @@ def _move(request: HttpRequest, visit: Appointment, form: MoveVisit) -> HttpResp
     return done(
         request, visit.episode.patient, _("The visit is moved."), is_first=is_first, part="visits"
     )
+
+
+@require_http_methods(["GET", "POST"])
+def wish(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Answer who asked for another time: move the visit or keep it, with a word to the patient."""
+    row = wish_or_404(request, pk, "appointment.move")
+    visit = row.appointment
+    patient = visit.episode.patient
+    form = AnswerWish(
+        request.POST or None, initial={"on": visit.local_date, "at": visit.local_time}
+    )
+    if not row.is_open and request.method == "GET":
+        return done(request, patient, "", is_first=False, part="visits")
+    if is_sent(request, form) and (answer := attempted(form, lambda: _answer(request, row, form))):
+        return answer
+    return page(
+        request, "admin/reminders/wish.html", _("Another time: %(visit)s") % {"visit": visit},
+        form=form, button=_("Answer"), wish=row, visit=visit, patient=patient, episode=visit.episode,
+        back_url=patient_url(patient, "visits"),
+    )  # fmt: skip
+
+
+def _answer(request: HttpRequest, row: MoveRequest, form: AnswerWish) -> HttpResponse:
+    is_first = form.act_once() and answer_wish(
+        wish=row, by=staff_of(request), now=clock.now(), **form.decided
+    )
+    words = _("The patient is told.")
+    return done(request, row.appointment.episode.patient, words, is_first=is_first, part="visits")
 
 
 @require_http_methods(["GET", "POST"])
@@ -221,6 +252,7 @@ def _by_urgency(rows: list[Any], today: date) -> list[tuple[str, str, list[Any]]
 PAGES = (
     ("episode/<uuid:pk>/visits/book/", book, "appointment_book"),
     ("visit/<uuid:pk>/move/", move, "appointment_move"),
+    ("visit/wishes/<uuid:pk>/", wish, "appointment_wish"),
     ("visit/<uuid:pk>/cancel/", cancel, "appointment_cancel"),
     ("visit/<uuid:pk>/attended/", attended, "appointment_attended"),
     ("visit/<uuid:pk>/missed/", missed, "appointment_missed"),

@@ -15,7 +15,14 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from patients.models import Appointment, Episode, ImagingRequest, Patient, RelatedPerson
+from patients.models import (
+    Appointment,
+    Episode,
+    ImagingRequest,
+    MoveRequest,
+    Patient,
+    RelatedPerson,
+)
 from portal import audit, clock
 from portal.permissions import within
 from portal.staff_forms import StaffForm
@@ -43,6 +50,17 @@ def appointment_or_404(request: HttpRequest, pk: UUID, right: str) -> Appointmen
     rows = rows.select_related("episode__patient__clinic", "location")
     appointment: Appointment = get_object_or_404(rows, pk=pk)
     return _noted(request, appointment, appointment.episode.patient, right)
+
+
+def wish_or_404(request: HttpRequest, pk: UUID, right: str) -> MoveRequest:
+    """A wish for another time, with its visit, patient and clinic."""
+    rows = within(MoveRequest.objects.visible_to(request.user), request.user, right)
+    rows = rows.select_related(
+        "appointment__episode__patient__clinic", "appointment__episode__procedure",
+        "appointment__location", "by",
+    )  # fmt: skip
+    found: MoveRequest = get_object_or_404(rows, pk=pk)
+    return _noted(request, found, found.appointment.episode.patient, right)
 
 
 def xray_or_404(request: HttpRequest, pk: UUID, right: str) -> ImagingRequest:

@@ -25,6 +25,7 @@ OPEN: dict[str, str] = {
     "portal:health_ready": "an operator's probe does not sign in; no personal data",
     "reminders:mail_settings": "the link in a mail works without a login; it shows choices, and no patient",
     "reminders:unsubscribe": "the link in a mail works without a login (RFC 8058)",
+    "patients:calendar_feed_file": "calendar programs do not sign in; the address is the secret",
     "metrics": "Prometheus brings a token of its own; no personal data",
     "admin:login": "sends to the one sign-in page",
 }
@@ -83,6 +84,16 @@ TABLE: dict[str, Route] = {
     "portal:health_ready": Route(503, everyone(503)),
     "patients:appointments": Route(SIGN_IN, everyone(OK)),
     "patients:appointment_calendar": Route(SIGN_IN, OF_THE_PATIENT | {"carer": OK}),
+    "patients:appointment": Route(SIGN_IN, OF_THE_PATIENT | {"carer": OK}),
+    "patients:appointment_confirm": Route(
+        SIGN_IN, OF_THE_PATIENT | {"patient": GOES_ON, "carer": GOES_ON}, FORM
+    ),
+    "patients:appointment_ask_move": Route(SIGN_IN, OF_THE_PATIENT | {"carer": OK}, FORM),
+    "patients:move_request_withdraw": Route(
+        SIGN_IN, OF_THE_PATIENT | {"patient": GOES_ON, "carer": GOES_ON}, FORM
+    ),
+    "patients:calendar_feed": Route(SIGN_IN, everyone(OK), FORM),
+    "patients:calendar_feed_file": Route(MISSING, everyone(MISSING)),
     "patients:check_in": Route(SIGN_IN, everyone(OK), FORM),
     "patients:check_in_history": Route(SIGN_IN, everyone(OK)),
     "patients:check_in_result": Route(SIGN_IN, everyone(MISSING)),

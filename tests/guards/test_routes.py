@@ -23,12 +23,14 @@ from tests.guards.routes import (
 )
 from tests.patients.exercises import prescribed
 from tests.patients.smoking import slipped
+from tests.patients.wishes import wished
 from tests.people import People
 
 OURS = ("portal:", "procedures:", "patients:", "reminders:")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 TOKEN_ROUTES = (
-    "portal:accept_invitation", "reminders:unsubscribe", "reminders:mail_settings",
+    "patients:calendar_feed_file", "portal:accept_invitation", "reminders:unsubscribe",
+    "reminders:mail_settings",
 )  # fmt: skip
 
 
@@ -77,6 +79,11 @@ def own(people: People) -> dict[str, str]:
         "portal:outbox_mail": [uuid4()],
         "portal:outbox_part": [uuid4(), 0],
         "patients:appointment_calendar": [visit.pk],
+        "patients:appointment": [visit.pk],
+        "patients:appointment_confirm": [visit.pk],
+        "patients:appointment_ask_move": [visit.pk],
+        "patients:move_request_withdraw": [wished(people).pk],
+        "patients:calendar_feed_file": ["nonsense"],
         "patients:check_in_result": [uuid4()],
         "patients:exercise_log": [prescribed(people).pk],
         "patients:slip_log": [people.episode.pk],

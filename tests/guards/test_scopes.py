@@ -16,6 +16,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("portal/views.py", "Clinic"): "the only clinic's phone number, on the front door",
     ("portal/views.py", "OutboxMail"): "the demo's mail, invented; 404 outside the demo",
     ("patients/views/access.py", "AuditEvent"): "the trail of the one patient that care_of gave",
+    ("patients/views/feeds.py", "CalendarFeed"): "the reader's own, by user; or by its secret",
     ("patients/care.py", "RelatedPerson"): "the reader's own links, by user",
     ("reminders/settings_views.py", "User"): "whom the signed link in a mail names",
     (

@@ -60,7 +60,7 @@ class TestAppointments:
             make_appointment(people.episode, on=date(2026, 6, 1 + number), location=people.location)
         browser = sign_in(people.patient.user)
         browser.get(APPOINTMENTS)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             assert browser.get(APPOINTMENTS).status_code == 200
 
 
@@ -133,7 +133,7 @@ class TestSwitchPatient:
         RelatedPerson.objects.filter(user=people.carer).update(ends_on=NOW.date())
         answer = browser.get("/today/")
         assert answer.status_code == 200
-        assert "No record to show" in answer.text
+        assert "Your access has ended" in answer.text
         assert people.patient.given_name not in answer.text
 
 
