@@ -111,6 +111,7 @@ def record_of(patient: Patient, user: User) -> dict[str, Any]:
     now = clock.now()
     today = now.astimezone(patient.clinic.zone).date()
     links = list(patient.related_people.select_related("user"))
+    parts = _episodes(patient, today, with_plan=rights["reminder_view"])
     return {
         "patient": patient,
         "rights": rights,
@@ -118,12 +119,12 @@ def record_of(patient: Patient, user: User) -> dict[str, Any]:
         "is_child": patient.is_child_on(today),
         "carers": links,
         "logins": _logins(patient, [link for link in links if link.is_live(today)]),
-        "episodes": _episodes(patient, today, with_plan=rights["reminder_view"]),
+        "episodes": parts,
         "appointments": _appointments(patient) if rights["appointment_view"] else [],
         "messages_sent": _messages(patient) if rights["message_view"] else [],
         **(_check_ins(patient) if rights["checkin_view"] else {}),
         "exercises": _exercises(patient, today) if rights["prescription_view"] else None,
-        "smoke_free": _smoke_free(patient, today) if rights["slip_view"] else None,
+        "smoke_free": _smoke_free(patient, parts, today) if rights["slip_view"] else None,
         "answers": _answers(patient) if rights["stepresponse_view"] else [],
         "reads": _reads(patient) if rights["auditevent_view"] else [],
         "now": now,
@@ -254,9 +255,9 @@ def _exercises(patient: Patient, today: date) -> Adherence:
     return adherence_of(patient, today, patient.clinic.language)
 
 
-def _smoke_free(patient: Patient, today: date) -> SmokeFree | None:
-    """The way of the episode under way, or the last, for who smokes or has stopped. Four queries at most."""
-    found = list(Episode.objects.filter(patient=patient).prefetch_related("anchor_dates"))
+def _smoke_free(patient: Patient, parts: Iterable[EpisodePart], today: date) -> SmokeFree | None:
+    """The way of the episode under way, or the last, for who smokes or has stopped. Two queries at most."""
+    found = [part.episode for part in parts]
     episode = next((row for row in found if row.is_open), next(iter(found), None))
     if episode is None or not (patient.uses_nicotine or "quit" in episode.anchors):
         return None

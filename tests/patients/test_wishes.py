@@ -258,7 +258,7 @@ def test_the_list_and_the_visit_cost_the_same_queries(
     patient.get(LIST)
     with django_assert_num_queries(10):
         patient.get(LIST)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         patient.get(url("appointment", visit))
 
 
