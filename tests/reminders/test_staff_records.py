@@ -236,7 +236,7 @@ def test_the_page_costs_the_same_for_a_long_record_as_for_a_short_one(
         client.get(url)
 
 
-PATIENT_PAGE_QUERIES = 27
+PATIENT_PAGE_QUERIES = 28
 
 # --- Visits and X-rays -----------------------------------------------------------------------
 
