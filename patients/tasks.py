@@ -1,10 +1,13 @@
-"""The beat task of the records: telling whoever is on call that an alert waits. It may run twice, or late."""
+"""The beat tasks of the records: alerts that wait, and lists that are brought in. Each may run twice, or late."""
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 
-from patients.actions import escalate_alerts
+from patients.actions import escalate_alerts, imports
+from patients.models import ImportBatch
 from portal import clock
 from portal.heartbeat import beat
 
@@ -15,3 +18,23 @@ def escalate() -> int:
     told = escalate_alerts(now=clock.now())
     beat("escalate")
     return told
+
+
+# Seconds after which a task leaves the rest of a list to the next tick, well before it would be stopped.
+A_TURN = 60
+
+
+@shared_task
+def work_on_imports() -> int:
+    """Carry on with the lists that are being compared, entered or taken back. Returns how many there were."""
+    end = time.monotonic() + A_TURN
+    waiting = list(ImportBatch.objects.moving().order_by("created_at"))
+    for batch in waiting:
+        imports.work(batch=batch, now=clock.now(), until=lambda: time.monotonic() > end)
+    return len(waiting)
+
+
+@shared_task
+def empty_imports() -> int:
+    """Delete the rows of lists that have lain long enough. Returns of how many lists."""
+    return imports.empty_old(now=clock.now())

@@ -85,6 +85,7 @@ def _patients() -> list[Entry]:
     return [
         (_("Patients"), "groups", "patients_patient_changelist", "patient.view"),
         (_("Add a patient"), "person_add", "patient_add", "patient.add"),
+        (_("Bring a list in"), "upload_file", "imports", "importbatch.view"),
         (_("Episodes"), "route", "patients_episode_changelist", "episode.view"),
         (_("Alerts"), "emergency", "patients_alert_changelist", "alert.view"),
         (_("Check-ins"), "monitor_heart", "patients_checkin_changelist", "checkin.view"),

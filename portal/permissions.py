@@ -64,6 +64,10 @@ RIGHTS: Mapping[str, frozenset[Role]] = {
     "patient.invite": frozenset({M, N, C}),
     "patient.export": frozenset({M}),
     "patient.mark_deceased": frozenset({M, S, N}),
+    "importbatch.view": frozenset({M, C}),
+    "importbatch.add": frozenset({M, C}),
+    "importbatch.enter": frozenset({M, C}),
+    "importbatch.undo": frozenset({M, C}),
     "relatedperson.view": EVERYONE,
     "relatedperson.add": frozenset({M, N, C}),
     "relatedperson.change": NOBODY,
@@ -189,6 +193,14 @@ PAGES: Mapping[str, str] = {
     "user_end_sessions": "user.change",
     "user_reset_factor": "user.change",
     "audit_chain": "auditevent.view",
+    "imports": "importbatch.view",
+    "imports_empty_list": "importbatch.view",
+    "import_page": "importbatch.view",
+    "import_progress": "importbatch.view",
+    "import_columns": "importbatch.add",
+    "import_row": "importbatch.add",
+    "import_enter": "importbatch.enter",
+    "import_undo": "importbatch.undo",
 }
 
 # How a row of each model leads to its clinic.
@@ -200,6 +212,7 @@ CLINIC_PATHS: Mapping[str, str] = {
     "practitionerrole": "clinic",
     "user": "roles__clinic",
     "patient": "clinic",
+    "importbatch": "clinic",
     "relatedperson": "patient__clinic",
     "episode": "patient__clinic",
     "appointment": "episode__patient__clinic",

@@ -40,6 +40,10 @@ class StaffForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["ticket"].initial = new_ticket
+        self.redress()
+
+    def redress(self) -> None:
+        """Give every field its look; a form that adds fields of its own asks for it again."""
         for field in self.fields.values():
             _dress(field)
 

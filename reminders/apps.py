@@ -1,4 +1,4 @@
-"""Registers the reminders app with Django, and listens to what mail providers report."""
+"""Registers the reminders app with Django, and answers what the apps below it ask."""
 
 from anymail.signals import tracking
 from django.apps import AppConfig
@@ -10,7 +10,11 @@ class RemindersConfig(AppConfig):
     name = "reminders"
 
     def ready(self) -> None:
-        """Listen to the webhooks of mail providers."""
-        from reminders.bounces import on_tracking  # its models are not loaded before this
+        """Listen to the webhooks of mail providers; say about which episodes something was sent."""
+        # Models are not loaded before this.
+        from patients.actions import imports
+        from reminders.bounces import on_tracking
+        from reminders.taking_back import sent_of
 
+        imports.WAS_SENT.append(sent_of)
         tracking.connect(on_tracking, dispatch_uid="reminders.bounces")

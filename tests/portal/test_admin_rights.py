@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
 from patients.actions import link_carer
-from patients.models import Alert, CheckIn
+from patients.models import Alert, CheckIn, ImportBatch
 from portal.models import Role, User
 from portal.permissions import CLINIC_PATHS, PAGES, RIGHTS, clinics_where, may, within
 from procedures.models import Exercise, Questionnaire, Step
@@ -22,10 +22,12 @@ FRAME = {
     "index", "login", "logout", "password_change", "password_change_done", "autocomplete", "jsi18n",
     "view_on_site", "app_list", "search",
 }  # fmt: skip
+# Pages that lead back to another one when they are only looked at.
+LEAD_ON = {"import_columns", "import_enter"}
 POST_ONLY = {"alert_acknowledge", "alert_resolve"}
 READ_ONLY = {
     "patient_page", "message_page", "message_html", "alert_page", "episode_version", "version_mail",
-    "version_preview", "user_sign_ins",
+    "version_preview", "user_sign_ins", "import_page", "import_progress",
 }  # fmt: skip
 MODEL_VIEWS = ("changelist", "add", "history", "delete", "change")
 
@@ -46,7 +48,18 @@ def _rows(people: Any, episode: Any, carer_link: Any, staff: User) -> dict[str, 
         "alert": _alert(episode),
         "prescription": prescribed(people, episode=episode, exercise=_exercise()),
         "version": episode.version,
+        "import": _list(patient, staff),
     }
+
+
+def _list(patient: Any, staff: User) -> ImportBatch:
+    """A list of the clinic, compared, with one row."""
+    batch = ImportBatch.objects.create(
+        clinic=patient.clinic, uploaded_by=staff, file_name="x.csv", columns=["n"], total=1,
+        mapping={"record_number": 0}, status=ImportBatch.Status.READY,
+    )  # fmt: skip
+    batch.rows.create(number=2, cells={"0": patient.record_number}, match=patient)
+    return batch
 
 
 def _exercise() -> Exercise:
@@ -112,7 +125,7 @@ def test_each_page_opens_for_the_roles_of_the_table_and_no_other(
 ) -> None:
     client = sign_in(people.staff[role])
     answers = {page: client.get(_url(page, own_rows)).status_code for page in PAGES}
-    opens = {page: 405 if page in POST_ONLY else 200 for page in PAGES}
+    opens = {page: 405 if page in POST_ONLY else 302 if page in LEAD_ON else 200 for page in PAGES}
     expected = {
         page: opens[page] if role in RIGHTS[right] else 403 for page, right in PAGES.items()
     }
