@@ -20,12 +20,11 @@ from portal import clock
 from portal.permissions import clinics_where
 from portal.staff_admin import link
 from portal.staff_site import page
-from procedures import actions, version_admin
+from procedures import actions, guide_admin, version_admin
 from procedures.forms import ResolveForm, SlotForm
 from procedures.models import (
     Disagreement,
     Fact,
-    Page,
     PathwayVersion,
     Procedure,
     Resolution,
@@ -36,7 +35,7 @@ from procedures.models import (
 )
 from procedures.row_admin import PageAdmin, ReadOnlyAdmin, act
 
-__all__ = ["version_admin"]
+__all__ = ["guide_admin", "version_admin"]
 
 
 @admin.register(Source)
@@ -222,17 +221,6 @@ class SlotAdmin(PageAdmin):
             ),
             _("Filled in."),
         )
-
-
-@admin.register(Page)
-class GuidePageAdmin(ReadOnlyAdmin):
-    """The pages that patients and parents read."""
-
-    list_display = ("title", "procedure", "audience", "language", "position")
-    list_select_related = ("procedure",)
-    list_filter = ("language", "procedure", "audience")
-    search_fields = ("title", "summary", "sections__body")
-    fields = ("title", "procedure", "audience", "language", "summary")
 
 
 def _demo(row: Resolution | SlotValue) -> str:

@@ -68,20 +68,26 @@ class _Needs:
     """Keys of disagreements and slots that steps rely on, by reference or by placeholder."""
 
     def __init__(self, steps: list[Step]) -> None:
-        texts = [text for step in steps for text in step.texts.all()]
-        names = placeholders_in(*(f"{t.subject} {t.title} {t.todo} {t.body}" for t in texts))
-        pairs = [name.partition(":") for name in names]
-        self.disagreements = {key for kind, _, key in pairs if kind == "settled"}
-        self.slots = {key for kind, _, key in pairs if kind == "slot"}
-        for step in steps:
-            self.disagreements |= {row.key for row in step.disagreements.all()}
-            self.slots |= {row.key for row in step.slots.all()}
+        self._names = _placeholders_of(steps)
+        self.disagreements = self._named("settled") | {
+            row.key for step in steps for row in step.disagreements.all()
+        }
+        self.slots = self._named("slot") | {row.key for step in steps for row in step.slots.all()}
         self.slot_ids = {step.offset_slot_id for step in steps if step.offset_slot_id}
-        self._names = names
+
+    def _named(self, kind: str) -> set[str]:
+        """The keys behind placeholders such as `{slot:bathing_rule}`."""
+        pairs = (name.partition(":") for name in self._names)
+        return {key for found, _, key in pairs if found == kind}
 
     def unknown(self) -> list[str]:
         """Placeholders that nothing can fill, as they are written."""
         return [f"{{{name}}}" for name in sorted(self._names) if not is_known_placeholder(name)]
+
+
+def _placeholders_of(steps: list[Step]) -> set[str]:
+    texts = [text for step in steps for text in step.texts.all()]
+    return placeholders_in(*(f"{t.subject} {t.title} {t.todo} {t.body}" for t in texts))
 
 
 def _unsettled(version: PathwayVersion, needs: _Needs) -> list[Disagreement]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from django import forms
@@ -10,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.models import Clinic
 from portal.staff_forms import StaffForm
+from procedures.guide_actions import WordsRefused, refuse_unfit
 from procedures.models import Disagreement, DisagreementValue, Slot
 
 OWN = "own"
@@ -76,6 +79,55 @@ class SlotForm(ClinicForm):
         if slot.kind in (Slot.Kind.WEEKS, Slot.Kind.DAYS):
             self.fields["value"].label = slot.get_kind_display().capitalize()
             self.fields["value"].widget.attrs["inputmode"] = "numeric"
+
+
+class WordsForm(StaffForm):
+    """A clinic's own words for a section of the guide.
+
+    `seen` is the number of the words that were there when the form was opened, `shown` the digest of
+    those that were looked at before saving.
+    """
+
+    heading = forms.CharField(label=_("Heading"), max_length=120)
+    body = forms.CharField(
+        label=_("Words"),
+        max_length=5_000,
+        strip=True,
+        widget=forms.Textarea(attrs={"rows": 12}),
+        help_text=_(
+            "Short, plain sentences. A list has a hyphen and a space before each line, **two stars** "
+            "make words bold. HTML is not taken."
+        ),
+    )
+    seen = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    shown = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """Look at the words as the action will."""
+        data = super().clean() or {}
+        if {"heading", "body"} <= data.keys():
+            try:
+                refuse_unfit(data["heading"], data["body"])
+            except WordsRefused as error:
+                self.refuse(error)
+        return data
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the words as they were sent."""
+        words = json.dumps([self.cleaned_data["heading"], self.cleaned_data["body"]])
+        return hashlib.sha256(words.encode()).hexdigest()
+
+    @property
+    def was_shown(self) -> bool:
+        """Whether these very words were looked at before they are saved."""
+        return self.cleaned_data["shown"] == self.digest
+
+
+class ReturnForm(StaffForm):
+    """The wish to have the catalogue's words again, and what was there when it was made."""
+
+    seen = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 
 
 class ApproveForm(StaffForm):

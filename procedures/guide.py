@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from portal.models import Clinic, Language, User
 from procedures.markdown import to_html
 from procedures.models import (
+    ClinicWords,
     Disagreement,
     Fact,
     Page,
@@ -27,13 +29,17 @@ from procedures.wording import as_markdown, clinic_values, fill, placeholders_in
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section as it is read: safe HTML, the facts it rests on, and the points still open."""
+    """A section as it is read: safe HTML, the facts it rests on, and the points still open.
+
+    `is_own` says that the words are the clinic's own.
+    """
 
     key: str
     heading: str
     html: SafeString
     facts: Sequence[Fact]
     open_points: Sequence[Disagreement]
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +97,38 @@ def sections_of(page: Page, clinic: Clinic | None) -> list[Section]:
     """The sections of a page as a reader of `clinic` gets them."""
     query = page.sections.prefetch_related("facts__sources", "disagreements")
     values = clinic_values(clinic) if clinic else {}
-    return [_section(section, values) for section in query]
+    own = own_words([page], clinic)
+    return [_section(row, values, own.get((page.pk, row.key))) for row in query]
 
 
-def _section(section: PageSection, values: dict[str, str]) -> Section:
+def own_words(pages: Iterable[Page], clinic: Clinic | None) -> dict[tuple[Any, str], ClinicWords]:
+    """What `clinic` wrote in place of the catalogue's words, by page and key of the section. One query."""
+    if clinic is None:
+        return {}
+    rows = ClinicWords.objects.in_force().filter(clinic=clinic, page__in=list(pages))
+    return {(row.page_id, row.section_key): row for row in rows}
+
+
+def read_with(section: PageSection, words: ClinicWords | None, clinic: Clinic) -> Section:
+    """A section as readers of `clinic` would get it in these words, which need not be stored."""
+    return _section(section, clinic_values(clinic), words)
+
+
+def _section(
+    section: PageSection, values: dict[str, str], own: ClinicWords | None = None
+) -> Section:
+    text = own or section
     known = {name: value for name, value in values.items() if value}
-    missing = placeholders_in(section.body) - known.keys()
+    missing = placeholders_in(text.body) - known.keys()
     filled = {name: as_markdown(value) for name, value in known.items()}
-    body = fill(section.body, filled | {name: _ask(name) for name in missing})
+    body = fill(text.body, filled | {name: _ask(name) for name in missing})
     return Section(
         key=section.key,
-        heading=section.heading,
+        heading=text.heading,
         html=mark_safe(to_html(body)),  # noqa: S308 - HTML is switched off in the renderer
         facts=sorted(section.facts.all(), key=lambda fact: fact.key),
         open_points=_open(section.disagreements.all(), known),
+        is_own=own is not None,
     )
 
 

@@ -89,6 +89,8 @@ def _put_section(sheets: _Sheets, section: Section) -> None:
         sheets.line_of(_open(section), BODY, style="B")
     if section.facts:
         sheets.line_of(_("Where this comes from"), SMALL, style="B")
+        if section.is_own:
+            sheets.line_of(_("These are your clinic's own words. They rest on:"), SMALL)
         sources = f'<font size="{SMALL}"><ul>{_facts(section.facts)}</ul></font>'
         sheets.write_html(sources, ul_bullet_char=BULLET)
 

@@ -99,3 +99,21 @@ class StepTextQuerySet(PartOfVersion):
 
     status_path = "step__version__status"
     owner = "step"
+
+
+class ClinicWordsQuerySet(models.QuerySet):
+    """What clinics wrote in place of the catalogue's words of the guide."""
+
+    def latest(self) -> Self:
+        """The last row of each section at each clinic."""
+        newer = self.model._default_manager.filter(
+            page=models.OuterRef("page"),
+            section_key=models.OuterRef("section_key"),
+            clinic=models.OuterRef("clinic"),
+            number__gt=models.OuterRef("number"),
+        )
+        return self.exclude(models.Exists(newer))
+
+    def in_force(self) -> Self:
+        """What readers get now: the last row, where it holds words."""
+        return self.latest().filter(kind="own")

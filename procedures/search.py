@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from procedures.guide import pages_in
-from procedures.models import Page, PageSection, Procedure
+from portal.models import Clinic
+from procedures.guide import own_words, pages_in
+from procedures.models import ClinicWords, Page, PageSection, Procedure
 
 # Words that mean the same to somebody who searches, brought to the first of each line.
 SAME = (
@@ -71,12 +72,15 @@ class _Document:
     names: tuple[frozenset[str], ...] = ()
 
 
-def search(query: str, language: str, *, most: int = 12) -> list[Hit]:
-    """What fits the query, best first. Words of no meaning are left out; at least half of the rest must fit."""
+def search(query: str, language: str, *, clinic: Clinic | None = None, most: int = 12) -> list[Hit]:
+    """What fits the query, best first, in the words that readers of `clinic` get.
+
+    Words of no meaning are left out; at least half of the rest must fit.
+    """
     wanted = [word for word in words(query) if word not in EMPTY][:12]
     if not wanted:
         return []
-    hits = [hit for document in _documents(language) if (hit := _hit(document, wanted))]
+    hits = [hit for document in _documents(language, clinic) if (hit := _hit(document, wanted))]
     return _each_in_turn(sorted(hits, key=lambda hit: -hit.score))[:most]
 
 
@@ -152,12 +156,13 @@ def _is_near(word: str, other: str) -> bool:
     return matcher.quick_ratio() >= NEAR and matcher.ratio() >= NEAR
 
 
-def _documents(language: str) -> Iterable[_Document]:
+def _documents(language: str, clinic: Clinic | None) -> Iterable[_Document]:
     pages = pages_in(language)
-    sections = PageSection.objects.filter(page__in=pages)
-    texts: dict[object, list[PageSection]] = {}
-    for section in sections:
-        texts.setdefault(section.page_id, []).append(section)
+    own = own_words(pages, clinic)
+    texts: dict[object, list[PageSection | ClinicWords]] = {}
+    for section in PageSection.objects.filter(page__in=pages):
+        text = own.get((section.page_id, section.key), section)
+        texts.setdefault(section.page_id, []).append(text)
     for procedure in Procedure.objects.all():
         own = [page for page in pages if page.procedure_id == procedure.pk]
         yield _procedure_document(procedure, own[0] if own else None)
@@ -180,7 +185,9 @@ def _procedure_document(procedure: Procedure, first: Page | None) -> _Document:
     )
 
 
-def _page_document(page: Page, procedure: Procedure, sections: Sequence[PageSection]) -> _Document:
+def _page_document(
+    page: Page, procedure: Procedure, sections: Sequence[PageSection | ClinicWords]
+) -> _Document:
     headings = " ".join([page.title, page.summary, *(section.heading for section in sections)])
     body = " ".join(section.body for section in sections)
     names = " ".join([procedure.name, *procedure.aliases, *_audience(page.audience)])

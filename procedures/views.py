@@ -21,11 +21,13 @@ from procedures.search import search
 def guide_list(request: HttpRequest) -> HttpResponse:
     """Every procedure with a guide, or what fits the words that were searched for."""
     user = cast("User", request.user)
+    clinic = clinic_of_reader(user)
     query = request.GET.get("q", "").strip()[:200]
     context = {
         "query": query,
-        "hits": search(query, user.language) if query else [],
+        "hits": search(query, user.language, clinic=clinic) if query else [],
         "guides": guides(user.language),
+        "clinic": clinic,
     }
     return render(request, "procedures/guide_list.html", context)
 
@@ -35,8 +37,9 @@ def guide(request: HttpRequest, procedure: str) -> HttpResponse:
     """The contents of one procedure's guide. Raises Http404."""
     found = _guide_or_404(request, procedure)
     user = cast("User", request.user)
-    picture = plan_of(found.procedure, clinic_of_reader(user), user.language)
-    context = {"guide": found, "crumbs": _crumbs(found), "picture": picture}
+    clinic = clinic_of_reader(user)
+    picture = plan_of(found.procedure, clinic, user.language)
+    context = {"guide": found, "crumbs": _crumbs(found), "picture": picture, "clinic": clinic}
     return render(request, "procedures/guide.html", context)
 
 
@@ -49,10 +52,12 @@ def guide_page(request: HttpRequest, procedure: str, page: str) -> HttpResponse:
         raise Http404
     place = keys.index(page)
     row = found.pages[place]
+    clinic = clinic_of_reader(cast("User", request.user))
     context = {
         "guide": found,
         "page": row,
-        "sections": sections_of(row, clinic_of_reader(cast("User", request.user))),
+        "clinic": clinic,
+        "sections": sections_of(row, clinic),
         "next_page": found.pages[place + 1] if place + 1 < len(keys) else None,
         "crumbs": [*_crumbs(found, is_last=False), {"label": row.title}],
     }
@@ -66,6 +71,7 @@ def guide_print(request: HttpRequest, procedure: str) -> HttpResponse:
     clinic = clinic_of_reader(cast("User", request.user))
     context = {
         "guide": found,
+        "clinic": clinic,
         "chapters": [(page, sections_of(page, clinic)) for page in found.pages],
         "crumbs": [*_crumbs(found, is_last=False), {"label": _("All on one page")}],
     }

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from django.db import transaction
 
-from portal import audit
+from portal import audit, clock
 from portal.models import AuditEvent, Clinic
 from procedures.loading.catalogue import CATALOGUE, Catalogue, Row
+from procedures.loading.clinic_words import keep_clinic_words
 from procedures.loading.exercises import load_exercises
 from procedures.loading.glossary import Glossary
 from procedures.loading.merge import Content, Edit, LoadReport, is_edited
@@ -33,6 +34,7 @@ def load_catalogue(*, folder: Path = CATALOGUE, force: bool = False) -> LoadRepo
     with transaction.atomic():
         load_rows(catalogue, force=force, report=report)
         load_pages(catalogue, force=force, report=report)
+        keep_clinic_words(force=force, report=report, now=clock.now())
         load_questionnaires(catalogue, force=force, report=report)
         load_exercises(catalogue, force=force, report=report)
         for clinic in Clinic.objects.all():

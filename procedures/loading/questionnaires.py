@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -134,20 +134,28 @@ def _write(row: Questionnaire, content: Content, keys: Keys) -> None:
     for name in PLAIN:
         setattr(row, name, content[name])
     row.save()
-    questions: dict[str, Question | None] = {one.key: one for one in row.questions.all()}
-    rules: dict[str, RedFlagRule | None] = {one.key: one for one in row.rules.all()}
-    for name, value in content.items():
-        if name.startswith(QUESTION):
-            key = name.removeprefix(QUESTION)
-            _write_part(questions.pop(key, None) or Question(questionnaire=row, key=key), value)
-        elif name.startswith(RULE):
-            key = name.removeprefix(RULE)
-            rule = rules.pop(key, None) or RedFlagRule(questionnaire=row, key=key)
-            rule.sign_id = keys.id(Fact, value["sign"])
-            _write_part(rule, {n: value[n] for n in OF_RULE})
-    for part in (*questions.values(), *rules.values()):
-        if part is not None:
-            part.delete()
+    for key, value, question in _pair(content, QUESTION, row.questions.all()):
+        _write_part(question or Question(questionnaire=row, key=key), value)
+    for key, value, stored in _pair(content, RULE, row.rules.all()):
+        rule = stored or RedFlagRule(questionnaire=row, key=key)
+        rule.sign_id = keys.id(Fact, value["sign"])
+        _write_part(rule, {name: value[name] for name in OF_RULE})
+
+
+def _pair(
+    content: Content, prefix: str, stored: Iterable[Any]
+) -> Iterator[tuple[str, Content, Any]]:
+    """Each part of the content with the row that holds it now. Rows that the content no longer has go."""
+    rows = {row.key: row for row in stored}
+    wanted = {
+        name.removeprefix(prefix): value
+        for name, value in content.items()
+        if name.startswith(prefix)
+    }
+    for key in rows.keys() - wanted.keys():
+        rows[key].delete()
+    for key, value in wanted.items():
+        yield key, value, rows.get(key)
 
 
 def _write_part(part: Question | RedFlagRule, value: Content) -> None:

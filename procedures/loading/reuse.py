@@ -80,7 +80,7 @@ def _page(
         key = (name, guide["language"])
         used.add(key)
         found = shared.get(key)
-        base = found.data if found else {}
+        base = found.data if found else base
         parts += yield from _shared_parts(entry, found, "sections")
     parts += _rows(entry, "sections")
     data = {

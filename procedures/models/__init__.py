@@ -7,7 +7,7 @@ from procedures.models.catalogue import CatalogueRow, Fact, Procedure, Source
 from procedures.models.consents import ConsentForm, ConsentFormIsFinal
 from procedures.models.decisions import Disagreement, DisagreementValue, Resolution, Slot, SlotValue
 from procedures.models.exercises import Exercise
-from procedures.models.pages import Page, PageSection
+from procedures.models.pages import ClinicWords, Page, PageSection
 from procedures.models.pathways import Pathway, PathwayVersion, Step, StepText
 from procedures.models.questionnaires import Question, Questionnaire, RedFlagRule, Severity
 from procedures.models.vocabulary import (
@@ -26,6 +26,7 @@ __all__ = [
     "Audience",
     "CatalogueRow",
     "Category",
+    "ClinicWords",
     "ConsentForm",
     "ConsentFormIsFinal",
     "Disagreement",

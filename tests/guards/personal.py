@@ -77,6 +77,10 @@ FIELDS: dict[str, tuple[str, str]] = {
         "",
         "id created_at page position key heading body facts disagreements slots",
     ),
+    "procedures.ClinicWords": (
+        "written_by",
+        "id created_at page section_key clinic number kind heading body instead_of written_at",
+    ),
     "procedures.Pathway": ("", "id created_at loaded key procedure name audience"),
     "procedures.PathwayVersion": (
         "approved_by",

@@ -225,5 +225,5 @@ def test_every_section_cites_a_fact_and_can_be_read_at_eleven():
 def test_a_section_costs_no_query_of_its_own(guide, django_assert_num_queries):
     page = Page.objects.get(key="pao-weeks", language="en-gb")
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         sections_of(page, guide)
