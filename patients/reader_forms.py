@@ -116,11 +116,11 @@ def _implausible(unit: str) -> str:
 
 
 class PlainDecimalField(forms.Field):
-    """A number with a comma or a point, with at most one digit behind it."""
+    """A number with a comma, a point or the Arabic sign for it, with at most one digit behind it."""
 
     def to_python(self, value: Any) -> Decimal | None:
         """The number. Raises ValidationError."""
-        text = str(value or "").strip().replace(",", ".").rstrip("°CFcf ")
+        text = str(value or "").strip().replace(",", ".").replace("٫", ".").rstrip("°CFcf ")
         if not text:
             return None
         try:

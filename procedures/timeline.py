@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import get_language_bidi
 from django.utils.translation import gettext as _
 
 from procedures.models import Category, Step
@@ -16,6 +17,7 @@ from procedures.timing import for_whom, span, when
 from procedures.wording import NoWords, words_of
 
 # The picture's own units. Labels stand left of LEFT; the lanes run from LEFT to WIDTH - MARGIN.
+# In a language that is read from the right, all of it is the other way round.
 WIDTH, LEFT, MARGIN, TOP, LANE = 960.0, 170.0, 24.0, 36.0, 40.0
 # Weeks and the share of the width at which they stand: the busy weeks get most of the room.
 SCALE = ((-9.0, 0.0), (13.0, 0.72), (27.0, 0.84), (53.0, 0.93), (106.0, 1.0))
@@ -32,9 +34,14 @@ class Mark:
     is_exact: bool
 
     @property
+    def left(self) -> float:
+        """Where the bar begins, seen from the left."""
+        return min(self.x, self.x2)
+
+    @property
     def width(self) -> float:
         """How long the bar is."""
-        return round(self.x2 - self.x, 1)
+        return round(abs(self.x2 - self.x), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +77,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything that a template needs to draw a version."""
+    """Everything that a template needs to draw a version. Labels begin at `start`."""
 
     width: float
     height: float
-    left: float
+    start: float
     lanes: tuple[Lane, ...]
     ticks: tuple[Tick, ...]
     lines: tuple[Line, ...]
@@ -89,7 +96,7 @@ def draw(steps: Sequence[Step], slots: Mapping[str, str], language: str) -> Pict
     return Picture(
         width=WIDTH,
         height=TOP + LANE * len(lanes) + MARGIN,
-        left=LEFT,
+        start=WIDTH if get_language_bidi() else 0.0,
         lanes=lanes,
         ticks=tuple(Tick(place(week), _tick_label(week), week == 0) for week in TICKS),
         lines=tuple(_line(step, slots, language) for step in steps),
@@ -97,12 +104,13 @@ def draw(steps: Sequence[Step], slots: Mapping[str, str], language: str) -> Pict
 
 
 def place(weeks: float) -> float:
-    """Where so many weeks from surgery stand across the picture."""
+    """Where so many weeks from surgery stand across the picture; time runs the way that the language is read."""
     inside = min(max(weeks, SCALE[0][0]), SCALE[-1][0])
     for (low, start), (high, end) in itertools.pairwise(SCALE):
         if inside <= high:
             share = start + (end - start) * (inside - low) / (high - low)
-            return round(LEFT + share * (WIDTH - LEFT - MARGIN), 1)
+            across = round(LEFT + share * (WIDTH - LEFT - MARGIN), 1)
+            return round(WIDTH - across, 1) if get_language_bidi() else across
     raise AssertionError("The last stretch of the scale ends where its last week is.")
 
 

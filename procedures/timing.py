@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from procedures.approval import resolved_offset
 from procedures.models import Step, Unit
@@ -15,7 +15,7 @@ from procedures.offsets import Offset
 ANCHORS = {
     "decision": gettext_lazy("the decision"),
     "admission": gettext_lazy("coming into hospital"),
-    "surgery": gettext_lazy("surgery"),
+    "surgery": pgettext_lazy("what a step counts from", "surgery"),
     "discharge": gettext_lazy("going home"),
     "quit": gettext_lazy("the last cigarette"),
     "appointment": gettext_lazy("the visit"),
@@ -83,12 +83,15 @@ def _distance(step: Step, slots: Mapping[str, str]) -> str:
     offset = offset_of(step, slots)
     anchor = anchor_name(step.anchor)
     if offset is None:
-        side = _("before") if step.offset_value < 0 else _("after")
-        return _("weeks set by the clinic, %(side)s %(anchor)s") % {"side": side, "anchor": anchor}
+        if step.offset_value < 0:
+            return _("weeks set by the clinic, before %(event)s") % {"event": anchor}
+        return _("weeks set by the clinic, after %(event)s") % {"event": anchor}
     if offset.value == 0:
         return _("on the day of %(anchor)s") % {"anchor": anchor}
-    side = _("before") if offset.value < 0 else _("after")
-    return f"{amount(offset)} {side} {anchor}"
+    values = {"amount": amount(offset), "event": anchor}
+    if offset.value < 0:
+        return _("%(amount)s before %(event)s") % values
+    return _("%(amount)s after %(event)s") % values
 
 
 def amount(offset: Offset) -> str:

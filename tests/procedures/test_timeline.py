@@ -3,6 +3,7 @@
 from datetime import time
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,3 +126,27 @@ def test_each_category_has_a_lane_of_its_own(version):
 def test_later_is_never_further_left_and_all_is_inside(one, other):
     assert LEFT <= place(one) <= WIDTH - MARGIN
     assert place(min(one, other)) <= place(max(one, other))
+
+
+def test_in_a_language_read_from_the_right_time_runs_from_the_right(version):
+    make_step(
+        version, "early", offset_value=-6, offset_unit="weeks", repeat_every_days=7, repeat_count=3
+    )
+    steps = list(version.steps.with_texts())
+    usual = draw(steps, {}, "en-gb")
+    with translation.override("ar"):
+        mirrored = draw(steps, {}, "ar")
+    mark, other = usual.lanes[0].marks[0], mirrored.lanes[0].marks[0]
+
+    assert (usual.start, mirrored.start) == (0, WIDTH)
+    assert other.x == pytest.approx(WIDTH - mark.x)
+    assert other.width == mark.width
+    # A bar is drawn from its left end, which is the later one here.
+    assert (mark.left, other.left) == (mark.x, other.x2)
+    assert [tick.x for tick in mirrored.ticks] == [WIDTH - tick.x for tick in usual.ticks]
+
+
+def test_a_moment_in_spanish_has_its_words_in_order(version):
+    step = make_step(version, "step", offset_value=-6, offset_unit="weeks")
+    with translation.override("es"):
+        assert when(step, {}) == "6 semanas antes de la operación, 09:00"
