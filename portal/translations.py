@@ -20,7 +20,8 @@ from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
 APPS = ("portal", "procedures", "patients", "reminders")
-# Texts are written in British English, so that language needs no file; American wording differs too little.
+# Texts are written in British English, so that language needs no file. These have a file with what differs.
+SPARSE = {"en_US"}
 KEYWORDS: dict[str, Any] = {
     **DEFAULT_KEYWORDS,
     "gettext_lazy": None,
@@ -93,10 +94,14 @@ def read(file: Path) -> Catalog:
 def bring_up_to_date(file: Path, found: Catalog) -> list[Key]:
     """Add what is new in the code, drop what is gone, keep what is translated. Returns what lacks a translation.
 
+    A language of `SPARSE` lacks nothing; its file keeps what is translated alone.
+
     A new text is never given the translation of one that looks like it.
     """
     catalog = read(file)
     catalog.update(found, no_fuzzy_matching=True, update_creation_date=False)
+    if file.parent.parent.name in SPARSE:
+        _keep_translated(catalog)
     catalog.project, catalog.version, catalog.msgid_bugs_address = "Stepwise", "1", ""
     for message in catalog:
         message.locations = sorted({(name, None) for name, _line in message.locations})  # type: ignore[misc]
@@ -104,6 +109,12 @@ def bring_up_to_date(file: Path, found: Catalog) -> list[Key]:
     write_po(written, catalog, width=WIDTH, sort_by_file=True, ignore_obsolete=True)
     _replace(file, written.getvalue())
     return [key(message) for message in catalog if message.id and not is_translated(message)]
+
+
+def _keep_translated(catalog: Catalog) -> None:
+    for message in list(catalog):
+        if message.id and not is_translated(message):
+            catalog.delete(message.id, message.context)
 
 
 def is_translated(message: Any) -> bool:
