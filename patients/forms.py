@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from patients.models import AppointmentKind, Patient, RelatedPerson
 from portal import clock
 from portal.models import Clinic, Language, Location
-from portal.staff_forms import StaffForm
+from portal.staff_forms import ReasonForm, StaffForm
 
 OLDEST = date(1900, 1, 1)
 FURTHEST_VISIT = timedelta(days=3 * 365)
@@ -111,7 +111,9 @@ class CarerForm(StaffForm):
     ends_on = forms.DateField(
         label=gettext_lazy("Until"),
         required=False,
-        help_text=gettext_lazy("Left empty, until somebody ends it."),
+        help_text=gettext_lazy(
+            "Left empty, until somebody ends it; for a child, until the 16th birthday at most."
+        ),
     )
     invite = forms.BooleanField(
         label=gettext_lazy("Send an invitation now"), required=False, initial=True
@@ -123,6 +125,12 @@ class CarerForm(StaffForm):
         if value and value <= clock.today():
             raise ValidationError(_("The last day must lie ahead."))
         return value
+
+
+class RenewForm(ReasonForm):
+    """Until when a carer's access goes on, and why."""
+
+    ends_on = forms.DateField(label=gettext_lazy("Until"))
 
 
 class DeceasedForm(StaffForm):

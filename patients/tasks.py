@@ -1,4 +1,7 @@
-"""The beat tasks of the records: alerts that wait, and lists that are brought in. Each may run twice, or late."""
+"""The beat tasks of the records: alerts that wait, access that ends, and lists that are brought in.
+
+Each may run twice, or late.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import time
 
 from celery import shared_task
 
-from patients.actions import escalate_alerts, imports
+from patients.actions import escalate_alerts, imports, plan_access_notices, send_access_notices
 from patients.models import ImportBatch
 from portal import clock
 from portal.heartbeat import beat
@@ -38,3 +41,12 @@ def work_on_imports() -> int:
 def empty_imports() -> int:
     """Delete the rows of lists that have lain long enough. Returns of how many lists."""
     return imports.empty_old(now=clock.now())
+
+
+@shared_task
+def tell_of_access() -> int:
+    """Tell carers and young people of access that ends or is looked at again. Returns how many mails went."""
+    plan_access_notices(now=clock.now())
+    told = send_access_notices(now=clock.now())
+    beat("tell_of_access")
+    return told

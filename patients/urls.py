@@ -32,5 +32,6 @@ urlpatterns = [
     path("smoke-free/<uuid:pk>/slip/", views.slip_log, name="slip_log"),
     path("smoke-free/slips/<uuid:pk>/undo/", views.slip_withdraw, name="slip_withdraw"),
     path("who-can-see/", views.who_can_see, name="who_can_see"),
+    path("who-can-see/<uuid:pk>/end/", views.ask_access_end, name="ask_access_end"),
     path("patient/", views.switch_patient, name="switch_patient"),
 ]

@@ -328,6 +328,7 @@ CELERY_BEAT_SCHEDULE = {
     "dispatch": tick("reminders.tasks.dispatch", 15 if STEPWISE_DEMO else 30),
     "recover": tick("reminders.tasks.recover", 60),
     "escalate": tick("patients.tasks.escalate", 60),
+    "tell_of_access": tick("patients.tasks.tell_of_access", 60 * 60),
     "answer_requests": tick("portal.tasks.answer_requests", 15),
     "check_balance": tick("reminders.tasks.check_balance", 15 * 60),
     "work_on_imports": tick("patients.tasks.work_on_imports", 3),

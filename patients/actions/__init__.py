@@ -4,6 +4,13 @@ Callers check who may (`permissions`); actions check what makes sense and raise 
 words for people. `now` is UTC.
 """
 
+from patients.actions.access import (
+    ask_to_end,
+    plan_access_notices,
+    renew_access,
+    send_access_notices,
+    withdraw_asking,
+)
 from patients.actions.alerts import acknowledge_alert, escalate_alerts, resolve_alert
 from patients.actions.answers import answer_step, withdraw_answer
 from patients.actions.check_ins import submit_check_in
@@ -48,6 +55,7 @@ __all__ = [
     "acknowledge_alert",
     "answer_move_request",
     "answer_step",
+    "ask_to_end",
     "ask_to_move",
     "audiences_of",
     "birth_dates_of",
@@ -70,19 +78,23 @@ __all__ = [
     "move_appointment",
     "note_fetch",
     "open_episode",
+    "plan_access_notices",
     "prescribe",
     "register_patient",
+    "renew_access",
     "request_plan",
     "request_plans_of_clinic",
     "reset_feed",
     "resolve_alert",
     "save_smoke_free_plan",
+    "send_access_notices",
     "set_anchor",
     "set_email",
     "submit_check_in",
     "undo_exercise",
     "update_patient",
     "withdraw_answer",
+    "withdraw_asking",
     "withdraw_move_request",
     "withdraw_slip",
 ]

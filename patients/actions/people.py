@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from patients.actions.access import last_day_for
 from patients.actions.finding import keep_findable
 from patients.actions.notes import Action, record, request_plan, today_at
 from patients.actions.visits import cancel_appointment
@@ -160,7 +161,7 @@ def link_carer(
     scope: str = RelatedPerson.Scope.FULL,
     ends_on: date | None = None,
 ) -> RelatedPerson:
-    """Give a parent or carer access to one patient.
+    """Give a parent or carer access to one patient; to a child's record at most until the 16th birthday.
 
     Raises ValidationError when they have it already, or are the patient.
     """
@@ -173,6 +174,8 @@ def link_carer(
     links.filter(ended_at__isnull=True, ends_on__lte=today).update(ended_at=now)
     if links.filter(ended_at__isnull=True).exists():
         raise ValidationError({"email": _("This person already has access to the record.")})
+    by_itself = last_day_for(patient, today)
+    ends_on = min(filter(None, (ends_on, by_itself)), default=None)
     link = RelatedPerson.objects.create(
         patient=patient, user=user, relationship=relationship, scope=scope,
         starts_on=today, ends_on=ends_on, created_at=now,

@@ -3,6 +3,7 @@
 Who may see a row is in `querysets`; what changes a row is in `actions`. Plans and mails are in `reminders`.
 """
 
+from patients.models.access import AccessNotice
 from patients.models.check_ins import Alert, CheckIn, CheckInIsFinal
 from patients.models.consents import ConsentDecision, ConsentIsFinal
 from patients.models.contacts import EmailChange
@@ -20,6 +21,7 @@ from patients.models.wishes import CalendarFeed, MoveRequest
 
 __all__ = [
     "ADULT_AT",
+    "AccessNotice",
     "Alert",
     "AnchorDate",
     "Appointment",

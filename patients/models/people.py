@@ -79,14 +79,18 @@ class Patient(Record):
         had_birthday = (day.month, day.day) >= (self.birth_date.month, self.birth_date.day)
         return day.year - self.birth_date.year - (not had_birthday)
 
-    @property
-    def adult_on(self) -> date:
-        """The 18th birthday; someone born on 29 February comes of age on 1 March of a common year."""
+    def birthday(self, age: int) -> date:
+        """The day of turning `age`; someone born on 29 February does so on 1 March of a common year."""
         born = self.birth_date
         try:
-            return born.replace(year=born.year + ADULT_AT)
+            return born.replace(year=born.year + age)
         except ValueError:
-            return date(born.year + ADULT_AT, 3, 1)
+            return date(born.year + age, 3, 1)
+
+    @property
+    def adult_on(self) -> date:
+        """The 18th birthday."""
+        return self.birthday(ADULT_AT)
 
     def is_child_on(self, day: date) -> bool:
         """Whether the patient is under 18 on `day`."""
@@ -124,6 +128,10 @@ class RelatedPerson(Record):
     starts_on = models.DateField(_("from"), default=clock.today)
     ends_on = models.DateField(_("until"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    end_asked_at = models.DateTimeField(_("asked to end"), null=True, blank=True)
+    end_asked_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     objects = RelatedPersonQuerySet.as_manager()
 

@@ -1,6 +1,6 @@
 """A reader's pages about the record: visits, check-ins, exercises, and the choice of whose pages to see."""
 
-from patients.views.access import no_record, who_can_see
+from patients.views.access import ask_access_end, no_record, who_can_see
 from patients.views.check_ins import check_in, check_in_history, check_in_result
 from patients.views.exercises import exercise_log, exercises
 from patients.views.feeds import calendar_feed, calendar_feed_file
@@ -22,6 +22,7 @@ __all__ = [
     "appointment_calendar",
     "appointment_confirm",
     "appointments",
+    "ask_access_end",
     "calendar_feed",
     "calendar_feed_file",
     "check_in",

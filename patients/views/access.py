@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from patients.actions import ask_to_end, withdraw_asking
 from patients.care import Care, care_of
 from patients.models import RelatedPerson
+from portal import clock
 from portal.models import AuditEvent, User
 
 EVENTS_A_PAGE = 30
@@ -57,10 +61,32 @@ def who_can_see(request: HttpRequest) -> HttpResponse:
     return render(request, "patients/who_can_see.html", context)
 
 
+@require_POST
+def ask_access_end(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask the clinic to end a carer's access, or take the wish back.
+
+    Raises Http404 for the access of somebody whom the reader may not know: one parent's is not the other's.
+    """
+    links = RelatedPerson.objects.own(request.user).live(clock.today()).select_related("patient")
+    link = get_object_or_404(links, pk=pk)
+    care = care_of(request, "access.ask_end", link.patient_id)
+    if not (care.has_full_view and (care.is_own or link.user_id == care.reader.pk)):
+        raise Http404
+    if request.POST.get("choice") == "undo":
+        withdraw_asking(link=link, by=care.reader)
+        messages.success(request, _("Your wish is taken back. Nothing changes."))
+    else:
+        ask_to_end(link=link, by=care.reader, now=care.now)
+        messages.success(request, _("The clinic sees what you asked for, and calls you."))
+    return redirect("patients:who_can_see")
+
+
 def _person(care: Care, link: RelatedPerson) -> dict[str, object]:
     """One parent or carer. Parents see that there is another one, and not who: they may live apart."""
     is_named = care.is_own or link.user_id == care.reader.pk
     return {
+        "pk": link.pk if is_named else None,
+        "is_asked": link.end_asked_at is not None,
         "name": link.user.name if is_named else _("Another parent or carer"),
         "relationship": link.relationship if is_named else "",
         "scope": link.get_scope_display(),

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from patients import actions
-from patients.forms import CarerForm, DeceasedForm, NewPatient, PatientDetails
-from patients.models import Episode, Patient
+from patients.forms import CarerForm, DeceasedForm, NewPatient, PatientDetails, RenewForm
+from patients.models import Episode, Patient, RelatedPerson
 from portal import actions as portal_actions
 from portal import clock
 from portal.models import User
@@ -159,7 +159,7 @@ def _invite(request: HttpRequest, patient: Patient, user: User) -> HttpResponse:
                 )
         return done(request, patient, _("The invitation is on its way."), is_first=is_first)
     intro = _(
-        "A mail with a link to choose a password goes to %(email)s. Earlier links stop working."
+        "A mail with a link to set up the login goes to %(email)s. Earlier links stop working."
     )
     return page(
         request, "admin/form.html", _("Invite %(name)s") % {"name": user}, form=form,
@@ -219,6 +219,32 @@ def carer_end(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+def carer_renew(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Let a carer's access go on beyond the day on which it would end."""
+    link = carer_or_404(request, pk, "relatedperson.renew")
+    form = RenewForm(request.POST or None)
+    if is_sent(request, form) and (answer := attempted(form, lambda: _renew(request, link, form))):
+        return answer
+    return page(
+        request, "admin/form.html", _("Renew the access of %(name)s") % {"name": link.user}, form=form,
+        intro=_("A child's carers see the record until the 16th birthday. Ask the young person first."),
+        button=_("Renew the access"), back_url=patient_url(link.patient),
+    )  # fmt: skip
+
+
+def _renew(request: HttpRequest, link: RelatedPerson, form: RenewForm) -> HttpResponse:
+    is_first = form.act_once()
+    if is_first:
+        actions.renew_access(
+            link=link, ends_on=form.cleaned_data["ends_on"], by=staff_of(request), now=clock.now(),
+            reason=form.cleaned_data["reason"],
+        )  # fmt: skip
+        _plan_again(link.patient)
+    words = _("The access goes on until then.")
+    return done(request, link.patient, words, is_first=is_first, part="people")
+
+
+@require_http_methods(["GET", "POST"])
 def deceased(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Record that a patient died. Everything that is planned stops at once."""
     patient = patient_or_404(request, pk, "patient.mark_deceased")
@@ -254,5 +280,6 @@ PAGES = (
     ("patient/<uuid:pk>/deceased/", deceased, "patient_deceased"),
     ("patient/<uuid:pk>/carers/add/", carer_add, "carer_add"),
     ("carer/<uuid:pk>/end/", carer_end, "carer_end"),
+    ("carer/<uuid:pk>/renew/", carer_renew, "carer_renew"),
     ("carer/<uuid:pk>/invite/", carer_invite, "carer_invite"),
 )

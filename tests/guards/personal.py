@@ -141,9 +141,10 @@ FIELDS: dict[str, tuple[str, str]] = {
     ),
     "patients.Merge": ("kept ended by reason moved", "id created_at clinic"),
     "patients.RelatedPerson": (
-        "patient user relationship scope starts_on ends_on ended_at",
+        "patient user relationship scope starts_on ends_on ended_at end_asked_at end_asked_by",
         "id created_at",
     ),
+    "patients.AccessNotice": ("link recipient kind about_on sent_at", "id created_at tell_on"),
     "patients.Episode": ("patient procedure version side surgeon status", "id created_at"),
     "patients.AnchorDate": ("episode anchor on confirmed_by", "id created_at"),
     "patients.StepResponse": (

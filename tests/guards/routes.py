@@ -115,6 +115,7 @@ TABLE: dict[str, Route] = {
     ),
     "patients:switch_patient": Route(SIGN_IN, everyone(GOES_ON), FORM),
     "patients:who_can_see": Route(SIGN_IN, everyone(OK)),
+    "patients:ask_access_end": Route(SIGN_IN, everyone(NOT_TAKEN), frozenset({"POST"})),
     # The guide is the same for everyone who is signed in; its records are words and not patients.
     "procedures:guide_list": Route(SIGN_IN, everyone(OK)),
     "procedures:guide": Route(SIGN_IN, everyone(MISSING)),

@@ -84,6 +84,7 @@ def own(people: People) -> dict[str, str]:
         "patients:appointment_ask_move": [visit.pk],
         "patients:move_request_withdraw": [wished(people).pk],
         "patients:calendar_feed_file": ["nonsense"],
+        "patients:ask_access_end": [people.ended_link.pk],
         "patients:check_in_result": [uuid4()],
         "patients:exercise_log": [prescribed(people).pk],
         "patients:slip_log": [people.episode.pk],

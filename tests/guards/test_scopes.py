@@ -8,7 +8,15 @@ import pytest
 from django.conf import settings
 
 APPS = ("portal", "procedures", "patients", "reminders")
-PAGES = ("views.py", "settings_views.py", "care.py", "reading.py", "today.py", "timeline.py", "history.py")
+PAGES = (
+    "views.py",
+    "settings_views.py",
+    "care.py",
+    "reading.py",
+    "today.py",
+    "timeline.py",
+    "history.py",
+)
 SCOPES = frozenset({"own", "visible_to"})
 
 # Rows that are reached otherwise, and why that is right.
