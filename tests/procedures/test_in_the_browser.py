@@ -1,16 +1,21 @@
-"""A manager decides and approves, and a parent finds and reads, each in a real browser."""
+"""A manager decides, approves and books, and a parent finds, reads and prints, each in a real browser."""
+
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from procedures.actions import begin_draft
 from procedures.demo import settle_demo_clinic
+from procedures.guide import guides
 from procedures.loading import load_catalogue
 from procedures.models import Disagreement, PathwayVersion, Resolution, Slot
+from procedures.models import Page as GuidePage
 from tests.browser import PHONE
-from tests.factories import NOW, make_clinic, make_staff, make_user
+from tests.factories import NOW, make_clinic, make_patient, make_staff, make_user
 
 pytestmark = [
     pytest.mark.journey,
@@ -36,7 +41,7 @@ def enter(page: Page, user, path: str) -> None:
     page.goto(path)
 
 
-def test_a_manager_settles_driving_fills_the_x_ray_and_approves(clinic, page, axe):
+def test_a_manager_settles_driving_fills_the_x_ray_previews_approves_and_books(clinic, page, axe):
     # Given a draft in which all is decided but two things
     manager = make_staff(clinic, "manager")
     settle_all_but(clinic, manager, point="D3", slot="xray_first_weeks")
@@ -66,15 +71,39 @@ def test_a_manager_settles_driving_fills_the_x_ray_and_approves(clinic, page, ax
     axe(page)
     page.get_by_role("button", name="Save").click()
 
-    # Then the version can be approved
+    # Then the plan of a sample patient has the window, and the mails say what was settled
     page.goto(f"/admin/procedures/pathwayversion/{version.pk}/change/")
     moment = "6 weeks after surgery, 09:30, open for 14 days"
     expect(page.get_by_role("cell", name=moment, exact=True)).to_be_visible()
+    page.get_by_role("link", name="See sample plans and every mail").click()
+    expect(page.get_by_role("heading", name="An adult who smokes")).to_be_visible()
+    page.locator("summary", has_text="Ask before you drive").last.click()
+    mail = page.frame_locator('iframe[src*="step=driving-ask"]').first
+    expect(mail.get_by_text("No driving for at least eight weeks.")).to_be_visible()
+    axe(page)
+
+    # When they approve it
+    page.get_by_role("link", name="Back to the version").click()
     page.get_by_role("button", name="Approve this version").click()
     expect(page.get_by_text("Approved. New episodes are booked on it.")).to_be_visible()
     version.refresh_from_db()
     assert (version.status, version.approved_by) == ("active", manager)
     assert version.steps.get(key="xray-first").offset_value == 6
+
+    # And book an operation
+    patient = make_patient(clinic, email="new@example.com", given_name="Next", family_name="One")
+    page.goto(f"/admin/patient/{patient.pk}/book/")
+    page.get_by_label("Operation and pathway").select_option(str(version.pk))
+    page.get_by_label("Left").check()
+    day = timezone.now().date() + timedelta(weeks=8)
+    page.get_by_label("Day of surgery").fill(f"{day:%Y-%m-%d}")
+    page.get_by_role("button", name="Show the plan").click()
+    axe(page)
+    page.get_by_role("button", name="Book it").click()
+
+    # Then the episode follows the new version
+    expect(page.get_by_text("Booked, with")).to_be_visible()
+    assert patient.episodes.get().version == version
 
 
 def settle_all_but(clinic, manager, *, point: str, slot: str) -> None:
@@ -111,7 +140,56 @@ def test_a_parent_finds_reads_and_prints_on_a_phone(clinic, new_page, axe):
     expect(page.get_by_role("cell", name="2 years after surgery, 11:00")).to_be_visible()
     axe(page)
 
-    # And the whole guide stands on one page, to print
-    page.goto("/guide/varus-derotation-osteotomy/print/")
+    # And the whole guide stands on one page with its sources, and prints on paper
+    page.get_by_role("link", name="All on one page, to print").click()
     expect(page.get_by_role("heading", name="When to call us")).to_be_visible()
+    expect(page.get_by_text("The Children's Hospital at Westmead").first).to_be_visible()
+    axe(page)
+    page.emulate_media(media="print")
+    expect(page.get_by_role("navigation")).to_have_count(0)
+    assert page.pdf().startswith(b"%PDF-")
+
+
+def test_every_page_of_every_guide_is_accessible_on_a_phone(clinic, new_page, axe):
+    settle_demo_clinic(clinic=clinic, by=make_staff(clinic, "manager"), now=NOW)
+    page = new_page(**PHONE)
+    enter(page, make_user(), "/guide/")
+
+    seen = set()
+    for guide in guides("en-gb"):
+        page.goto(f"/guide/{guide.procedure.key}/")
+        axe(page)
+        for row in guide.pages:
+            words = tuple(row.sections.values_list("heading", "body"))
+            if words in seen:  # The same page in another guide: shared words, one template.
+                continue
+            seen.add(words)
+            page.goto(f"/guide/{guide.procedure.key}/{row.key}/", wait_until="domcontentloaded")
+            expect(page.get_by_role("heading", level=1, name=row.title, exact=True)).to_be_visible()
+            axe(page)
+
+
+def test_a_manager_writes_own_words(clinic, page, axe):
+    # Given a page of the guide
+    manager = make_staff(clinic, "manager")
+    row = GuidePage.objects.get(key="pao-warning", language="en-gb")
+    enter(page, manager, f"/admin/procedures/page/{row.pk}/change/")
+    axe(page)
+
+    # When the manager writes other words and looks at them
+    page.get_by_role("link", name="Change these words: Being sick").click()
+    page.get_by_label("Words", exact=True).fill("Call us if you are sick **three times** in a day.")
+    page.get_by_role("button", name="Show it as readers would get it").click()
+    expect(page.get_by_role("heading", name="not saved yet")).to_be_visible()
+    axe(page)
+
+    # And saves them
+    page.get_by_role("button", name="Save these words").click()
+
+    # Then readers get them, and the history has them
+    expect(page.get_by_text("Saved. Your readers get these words from now on.")).to_be_visible()
+    expect(page.get_by_text("your clinic's own words")).to_be_visible()
+    page.get_by_role("link", name="Change these words: Being sick").click()
+    page.get_by_text("the clinic's own words").last.click()
+    expect(page.get_by_text("Call us if you cannot stop being sick.").first).to_be_visible()
     axe(page)
