@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from patients import alert_admin, audit_admin, import_views
+from patients import alert_admin, audit_admin, emergency_views, import_views
 from patients.models import AnchorDate, Appointment, Episode, ImagingRequest, Patient
 from patients.record_admin import RecordAdmin, WindowFilter, surgery_day
 from portal import clock
@@ -26,6 +26,7 @@ from portal.staff_admin import ClinicFilter, link
 __all__ = ["alert_admin", "audit_admin"]
 
 import_views.add_pages(admin.site)
+emergency_views.add_pages(admin.site)
 
 
 class Reach(admin.SimpleListFilter):

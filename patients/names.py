@@ -78,14 +78,20 @@ def fold_address(address: str) -> str:
 
 
 def are_alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Whether two (given, family) names can be one person's: other order, a letter wrong, a second name left out."""
+    """Whether two (given, family) names can be one person's: in another order, short, or with a letter wrong."""
     mine, theirs = set(_whole(one).split()), set(_whole(other).split())
     if not mine or not theirs:
         return False
-    if len(mine & theirs) >= 2 and (mine <= theirs or theirs <= mine):
+    fewer, more = sorted((mine, theirs), key=len)
+    if len(fewer) >= 2 and fewer & more and all(_has_longer(word, more) for word in fewer):
         return True
     texts = (" ".join(sorted(mine)), " ".join(sorted(theirs)))
     return SequenceMatcher(None, *texts).ratio() >= _ALIKE
+
+
+def _has_longer(word: str, words: set[str]) -> bool:
+    """Whether the word is among these, or short for one of them: Pat for Patricia."""
+    return word in words or (len(word) >= 3 and any(other.startswith(word) for other in words))
 
 
 def _whole(name: tuple[str, str]) -> str:

@@ -250,11 +250,11 @@ def give_role(*, user: User, clinic: Clinic, role: str, by: User | None) -> Prac
             Action.CREATE, "role.give", by=by, obj=membership, clinic=clinic,
             after={"role": role, "user": str(user.pk)},
         )  # fmt: skip
-        _start_new_round(user)
+        start_new_round(user)
     return membership
 
 
-def _start_new_round(user: User) -> None:
+def start_new_round(user: User) -> None:
     """End every session of an account: what it may do has changed, or nobody may use it any more."""
     User.objects.filter(pk=user.pk).update(session_round=F("session_round") + 1)
     user.refresh_from_db(fields=["session_round"])
@@ -263,7 +263,7 @@ def _start_new_round(user: User) -> None:
 @transaction.atomic
 def end_sessions(*, user: User, clinic: Clinic | None, by: User, reason: str = "") -> None:
     """Sign an account out everywhere."""
-    _start_new_round(user)
+    start_new_round(user)
     audit.record(Action.EXECUTE, "user.end_sessions", by=by, obj=user, clinic=clinic, reason=reason)
 
 
@@ -276,7 +276,7 @@ def reset_second_factor(*, user: User, clinic: Clinic, by: User, reason: str) ->
     if user == by:
         raise ValidationError(_("Ask another manager to reset your own second factor."))
     Authenticator.objects.filter(user=user).delete()
-    _start_new_round(user)
+    start_new_round(user)
     audit.record(
         Action.EXECUTE, "user.reset_second_factor", by=by, obj=user, clinic=clinic, reason=reason
     )
@@ -296,7 +296,7 @@ def take_role(*, membership: PractitionerRole, by: User, reason: str = "") -> No
         before={"role": membership.role, "user": str(user.pk)}, reason=reason,
     )  # fmt: skip
     membership.delete()
-    _start_new_round(user)
+    start_new_round(user)
     if not user.roles.exists() and not user.is_superuser:
         user.is_staff = False
         user.save(update_fields=["is_staff"])
@@ -322,7 +322,7 @@ def set_active(*, user: User, is_active: bool, clinic: Clinic, by: User, reason:
         raise ValidationError(_("Ask another manager to close your own account."))
     before, user.is_active = user.is_active, is_active
     user.save(update_fields=["is_active"])
-    _start_new_round(user)
+    start_new_round(user)
     audit.record(
         Action.UPDATE, "user.set_active", by=by, obj=user, clinic=clinic,
         before={"is_active": before}, after={"is_active": is_active}, reason=reason,

@@ -85,6 +85,7 @@ def _patients() -> list[Entry]:
     return [
         (_("Patients"), "groups", "patients_patient_changelist", "patient.view"),
         (_("Add a patient"), "person_add", "patient_add", "patient.add"),
+        (_("In an emergency"), "e911_emergency", "emergency", "emergencyaccess.add"),
         (_("Bring a list in"), "upload_file", "imports", "importbatch.view"),
         (_("Episodes"), "route", "patients_episode_changelist", "episode.view"),
         (_("Alerts"), "emergency", "patients_alert_changelist", "alert.view"),
@@ -154,4 +155,6 @@ def _audit() -> list[Entry]:
     return [
         (_("Audit trail"), "policy", "portal_auditevent_changelist", "auditevent.view"),
         (_("Is it whole?"), "link", "audit_chain", "auditevent.view"),
+        (_("Merged records"), "call_merge", "merges", "merge.view"),
+        (_("Emergencies"), "key_visualizer", "emergencies", "emergencyaccess.view"),
     ]

@@ -72,6 +72,6 @@ class AuditEventQuerySet(models.QuerySet):
             clinic__roles__user=user, clinic__roles__role__in=("manager", "auditor")
         ).distinct()
 
-    def of_patient(self, patient_id: Any) -> Self:
-        """The events that concern one patient."""
-        return self.filter(patient_id=patient_id)
+    def of_patient(self, keys: Any) -> Self:
+        """The events that concern one patient, by the keys of all their records."""
+        return self.filter(patient_id__in=keys)

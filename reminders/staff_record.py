@@ -273,4 +273,4 @@ def _answers(patient: Patient) -> list[Any]:
 
 
 def _reads(patient: Patient) -> list[AuditEvent]:
-    return list(AuditEvent.objects.of_patient(patient.pk).order_by("-id")[:READS_SHOWN])
+    return list(AuditEvent.objects.of_patient(patient.every_id).order_by("-id")[:READS_SHOWN])

@@ -109,6 +109,12 @@ class Patient(Record):
         }
 
     @property
+    def every_id(self) -> models.QuerySet[Any, Any]:
+        """The keys of this record and of those that were merged into it, for a condition; asks nothing by itself."""
+        records = Patient.objects.filter(models.Q(pk=self.pk) | models.Q(merged_into=self.pk))
+        return records.order_by().values("pk")
+
+    @property
     def is_contactable(self) -> bool:
         """Whether mail about this patient may be sent to anyone at all."""
         return self.deceased_on is None and not self.is_restricted

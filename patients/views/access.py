@@ -47,7 +47,7 @@ def who_can_see(request: HttpRequest) -> HttpResponse:
     if not care.has_full_view:
         raise Http404
     links = RelatedPerson.objects.own(care.reader).filter(patient=care.patient)
-    trail = AuditEvent.objects.of_patient(care.patient.pk).select_related("actor")
+    trail = AuditEvent.objects.of_patient(care.patient.every_id).select_related("actor")
     # One's own looking would bury everybody else's.
     trail = trail.exclude(actor=None).exclude(actor=care.reader, action=AuditEvent.Action.READ)
     page = Paginator(trail, EVENTS_A_PAGE).get_page(request.GET.get("page"))
@@ -103,7 +103,10 @@ def _visits(care: Care, events: Iterable[AuditEvent]) -> Iterable[Visit]:
         AuditEvent.Action.EXECUTE: _("carried something out"),
     }
     for event in events:
-        yield Visit(event.recorded_at, _who(care, event), words[AuditEvent.Action(event.action)])
+        what = words[AuditEvent.Action(event.action)]
+        if event.verb.startswith("emergency.") and event.verb != "emergency.review":
+            what = _("opened the record in an emergency, from another clinic")
+        yield Visit(event.recorded_at, _who(care, event), what)
 
 
 def _who(care: Care, event: AuditEvent) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from reminders.staff_views.appointments import PAGES as APPOINTMENT_PAGES
 from reminders.staff_views.episodes import PAGES as EPISODE_PAGES
 from reminders.staff_views.exercises import PAGES as EXERCISE_PAGES
+from reminders.staff_views.merging import PAGES as MERGING_PAGES
 from reminders.staff_views.messages import PAGES as MESSAGE_PAGES
 from reminders.staff_views.patients import PAGES as PATIENT_PAGES
 from reminders.staff_views.previews import PAGES as PREVIEW_PAGES
@@ -23,6 +24,7 @@ def add_pages(site: Any) -> None:
         *EPISODE_PAGES,
         *EXERCISE_PAGES,
         *APPOINTMENT_PAGES,
+        *MERGING_PAGES,
         *MESSAGE_PAGES,
         *PREVIEW_PAGES,
         *VERSION_PAGES,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -25,6 +25,7 @@ from portal.staff_site import page, staff_of
 from reminders.models import Reminder
 from reminders.reconciler import reconcile
 from reminders.staff_record import record_of
+from reminders.staff_views.merging import merged_into
 from reminders.staff_views.records import (
     attempted,
     carer_or_404,
@@ -38,8 +39,13 @@ from reminders.staff_views.records import (
 
 @require_safe
 def patient_page(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Everything about one patient, and the ways to act for those who may."""
-    patient = patient_or_404(request, pk, "patient.view")
+    """Everything about one patient, and the ways to act. A record that was merged leads to the one that goes on."""
+    try:
+        patient = patient_or_404(request, pk, "patient.view")
+    except Http404:
+        if went_on := merged_into(request, pk):
+            return redirect("admin:patient_page", went_on)
+        raise
     return page(
         request,
         "admin/reminders/patient.html",

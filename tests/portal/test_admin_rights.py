@@ -9,7 +9,8 @@ from django.contrib import admin
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
 from patients.actions import link_carer
-from patients.models import Alert, CheckIn, ImportBatch
+from patients.models import Alert, CheckIn, EmergencyAccess, ImportBatch
+from portal import clock
 from portal.models import Role, User
 from portal.permissions import CLINIC_PATHS, PAGES, RIGHTS, clinics_where, may, within
 from procedures.models import Exercise, Questionnaire, Step
@@ -24,10 +25,13 @@ FRAME = {
 }  # fmt: skip
 # Pages that lead back to another one when they are only looked at.
 LEAD_ON = {"import_columns", "import_enter"}
+# Opened by an access of one's own, whatever the clinic: never by a role alone (tests/patients/test_oversight.py).
+BY_ACCESS = {"emergency_record"}
 POST_ONLY = {"alert_acknowledge", "alert_resolve"}
 READ_ONLY = {
     "patient_page", "message_page", "message_html", "alert_page", "episode_version", "version_mail",
     "version_preview", "user_sign_ins", "import_page", "import_progress",
+    "emergency_record",
 }  # fmt: skip
 MODEL_VIEWS = ("changelist", "add", "history", "delete", "change")
 
@@ -49,7 +53,15 @@ def _rows(people: Any, episode: Any, carer_link: Any, staff: User) -> dict[str, 
         "prescription": prescribed(people, episode=episode, exercise=_exercise()),
         "version": episode.version,
         "import": _list(patient, staff),
+        "emergency": _emergency(patient, staff),
     }
+
+
+def _emergency(patient: Any, staff: User) -> EmergencyAccess:
+    """Somebody of elsewhere who opened the patient's record."""
+    return EmergencyAccess.objects.create(
+        user=staff, patient=patient, clinic=patient.clinic, from_clinic=patient.clinic, reason="r", ends_at=clock.now()
+    )  # fmt: skip
 
 
 def _list(patient: Any, staff: User) -> ImportBatch:
@@ -129,6 +141,7 @@ def test_each_page_opens_for_the_roles_of_the_table_and_no_other(
     expected = {
         page: opens[page] if role in RIGHTS[right] else 403 for page, right in PAGES.items()
     }
+    expected |= {page: 404 for page in BY_ACCESS if expected[page] != 403}
     assert answers == expected
 
 

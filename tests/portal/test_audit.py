@@ -91,9 +91,9 @@ def test_the_events_of_one_patient(people):
     note(people, patient_id=people.other_patient.id)
     mine = note(people)
 
-    assert mine in AuditEvent.objects.of_patient(people.patient.id)
+    assert mine in AuditEvent.objects.of_patient([people.patient.id])
     assert (
-        not AuditEvent.objects.of_patient(people.patient.id)
+        not AuditEvent.objects.of_patient([people.patient.id])
         .exclude(patient_id=people.patient.id)
         .exists()
     )
