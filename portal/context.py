@@ -40,18 +40,22 @@ MAIN = (
 )
 CHECK_IN = Place("check_in", _("How am I doing"), "check_in", "patients:check_in")
 EXERCISES = Place("exercises", _("Exercises"), "physiotherapy", "patients:exercises")
+CONSENTS = Place("consents", _("Consent"), "pin", "patients:consents")
+XRAYS = Place("xrays", _("X-rays"), "xray", "patients:xrays")
 SMOKE_FREE = Place("smoke_free", _("Smoke-free"), "smoking_cessation", "patients:smoke_free")
 ACCESS = Place("who_can_see", _("Who can see"), "shield", "patients:who_can_see")
 MORE = (
     CHECK_IN,
     EXERCISES,
     SMOKE_FREE,
+    XRAYS,
+    CONSENTS,
     Place("guide_list", _("Guide"), "book", "procedures:guide_list"),
     Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings"),
     ACCESS,
 )
 # What a carer who may see visits and reminders alone is not led to.
-FULL_VIEW_ONLY = frozenset({PLAN, CHECK_IN, EXERCISES, SMOKE_FREE, ACCESS})
+FULL_VIEW_ONLY = frozenset({PLAN, CHECK_IN, EXERCISES, SMOKE_FREE, XRAYS, CONSENTS, ACCESS})
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

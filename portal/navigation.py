@@ -138,6 +138,7 @@ def _catalogue() -> list[Entry]:
         (_("Clinic slots"), "edit_note", "procedures_slot_changelist", "slot.view"),
         (_("Facts"), "fact_check", "procedures_fact_changelist", "fact.view"),
         (_("Sources"), "menu_book", "procedures_source_changelist", "source.view"),
+        (_("Consents"), "signature", "consent_forms", "consentform.view"),
         (_("Guide pages"), "article", "procedures_page_changelist", "page.view"),
     ]
 

@@ -20,7 +20,7 @@ from portal import clock
 from portal.permissions import clinics_where
 from portal.staff_admin import link
 from portal.staff_site import page
-from procedures import actions, guide_admin, version_admin
+from procedures import actions, consent_pages, guide_admin, version_admin
 from procedures.forms import ResolveForm, SlotForm
 from procedures.models import (
     Disagreement,
@@ -36,6 +36,8 @@ from procedures.models import (
 from procedures.row_admin import PageAdmin, ReadOnlyAdmin, act
 
 __all__ = ["guide_admin", "version_admin"]
+
+consent_pages.add_pages(admin.site)
 
 
 @admin.register(Source)

@@ -18,9 +18,11 @@ from django.utils.functional import Promise
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from patients.consents import open_questions
 from patients.models import (
     Alert,
     AnchorDate,
+    ConsentDecision,
     Episode,
     ImagingRequest,
     MoveRequest,
@@ -270,14 +272,30 @@ def questions(scene: Scene) -> Worklist:
     return _fill(worklist, rows.order_by("-answered_at"), entry)
 
 
+def consent_questions(scene: Scene) -> Worklist:
+    """Questions about a consent after which nothing was decided, the oldest first."""
+    rows = open_questions(_scoped(ConsentDecision.objects.all(), scene, "consentdecision.view"))
+    rows = rows.select_related("episode__patient__clinic").order_by("decided_at", "id")
+
+    def entry(row: ConsentDecision) -> tuple[Entry, Patient]:
+        patient = row.episode.patient
+        return Entry(patient.name, _page(patient, "consents"), f"{row.title}: {row.note}"), patient
+
+    return _fill(
+        Worklist(_("Questions about a consent"), _("Nobody has a question about a consent.")),
+        rows,
+        entry,
+    )
+
+
 def wishes(scene: Scene) -> Worklist:
     """Visits for which somebody asks for another time, the oldest wish first."""
-    rows = _scoped(MoveRequest.objects.open(), scene, "appointment.move")
+    rows = _scoped(MoveRequest.objects.open(), scene, "moverequest.answer")
     rows = rows.select_related("appointment__episode__patient__clinic").order_by("asked_at", "id")
 
     def entry(row: MoveRequest) -> tuple[Entry, Patient]:
         patient = row.appointment.episode.patient
-        url = reverse("admin:appointment_wish", args=[row.pk])
+        url = reverse("admin:wish_answer", args=[row.pk])
         is_near = row.appointment.local_date <= scene.today + timedelta(days=3)
         return Entry(
             patient.name, url, f"{row.appointment}: {row.reason}", "bad" if is_near else ""
@@ -326,7 +344,8 @@ def _scoped(rows: Any, scene: Scene, right: str) -> Any:
 WORKLISTS: tuple[tuple[str, Callable[[Scene], Worklist]], ...] = (
     ("alert.view", alerts),
     ("stepresponse.view", questions),
-    ("appointment.move", wishes),
+    ("consentdecision.view", consent_questions),
+    ("moverequest.answer", wishes),
     ("reminder.view", not_sent),
     ("imagingrequest.view", xrays_to_book),
     ("patient.invite", unreachable),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from patients.adherence import Adherence, adherence_of
+from patients.consents import Standing, standings_of
 from patients.models import (
     Alert,
     Appointment,
@@ -125,6 +126,7 @@ def record_of(patient: Patient, user: User) -> dict[str, Any]:
         **(_check_ins(patient) if rights["checkin_view"] else {}),
         "exercises": _exercises(patient, today) if rights["prescription_view"] else None,
         "smoke_free": _smoke_free(patient, parts, today) if rights["slip_view"] else None,
+        "consents": _consents(patient, parts, today) if rights["consentdecision_view"] else [],
         "answers": _answers(patient) if rights["stepresponse_view"] else [],
         "reads": _reads(patient) if rights["auditevent_view"] else [],
         "now": now,
@@ -262,6 +264,14 @@ def _smoke_free(patient: Patient, parts: Iterable[EpisodePart], today: date) -> 
     if episode is None or not (patient.uses_nicotine or "quit" in episode.anchors):
         return None
     return smoke_free_of(episode, today)
+
+
+def _consents(patient: Patient, parts: Iterable[EpisodePart], today: date) -> list[Standing]:
+    """Each consent of each operation and what was decided. Two queries, and none without an operation."""
+    episodes = [part.episode for part in parts]
+    for episode in episodes:
+        episode.patient = patient
+    return standings_of(episodes, patient.clinic.language, today)
 
 
 def _answers(patient: Patient) -> list[Any]:

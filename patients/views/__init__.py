@@ -2,6 +2,7 @@
 
 from patients.views.access import ask_access_end, no_record, who_can_see
 from patients.views.check_ins import check_in, check_in_history, check_in_result
+from patients.views.consents import consent, consents
 from patients.views.exercises import exercise_log, exercises
 from patients.views.feeds import calendar_feed, calendar_feed_file
 from patients.views.smoke_free import slip_log, slip_withdraw, smoke_free, smoke_free_plan
@@ -15,6 +16,7 @@ from patients.views.visits import (
     own_path,
     switch_patient,
 )
+from patients.views.xrays import xrays
 
 __all__ = [
     "appointment",
@@ -28,6 +30,8 @@ __all__ = [
     "check_in",
     "check_in_history",
     "check_in_result",
+    "consent",
+    "consents",
     "exercise_log",
     "exercises",
     "move_request_withdraw",
@@ -39,4 +43,5 @@ __all__ = [
     "smoke_free_plan",
     "switch_patient",
     "who_can_see",
+    "xrays",
 ]

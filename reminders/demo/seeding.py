@@ -22,6 +22,7 @@ from portal.demo import (
 from portal.models import Clinic, Heartbeat, Location, User
 from procedures.demo import settle_demo_clinic
 from procedures.models import PathwayVersion
+from reminders.demo import consents
 from reminders.demo.cast import CAST, SECOND_CLINIC, Part
 from reminders.demo.playback import Event, play
 from reminders.demo.story import Stage, Story
@@ -127,6 +128,7 @@ def _approve(stages: tuple[Stage, ...], at: datetime) -> None:
         call_command("load_catalogue", verbosity=0)
         for stage in stages:
             settle_demo_clinic(clinic=stage.clinic, by=stage.staff["manager"], now=at)
+            consents.publish(stage.clinic, by=stage.staff["manager"], now=at)
             versions = PathwayVersion.objects.approved().filter(clinic=stage.clinic)
             for version in versions.filter(pathway__key__in=_PLAYED).select_related(
                 "pathway__procedure"

@@ -14,7 +14,7 @@ from portal.demo import PARENT, PASSWORD, PATIENT, SECOND_PARENT
 from portal.models import Clinic, Invitation, User
 from procedures.models import PathwayVersion
 from reminders import actions
-from reminders.demo import check_ins, exercises, smoke_free
+from reminders.demo import check_ins, consents, exercises, smoke_free
 from reminders.demo.cast import Part
 from reminders.demo.playback import Event
 
@@ -73,6 +73,8 @@ class Story:
         if self.part.moved_by:
             yield self._event(self.surgery_on - timedelta(days=10), time(11), self._move)
         yield from self._stopping()
+        yield self._event(self._final_surgery_on - timedelta(days=20), time(19), self._decide)
+        yield self._event(self._final_surgery_on - timedelta(days=19), time(19, 30), self._wish)
         if self.part.is_cancelled:
             yield self._event(self.surgery_on - timedelta(days=11), time(15), self._cancel)
 
@@ -164,6 +166,30 @@ class Story:
             # The others sign in with a code by mail.
             password = PASSWORD if user.email in _WITH_PASSWORD else None
             portal_actions.accept_invitation(invitation=invitation, password=password, now=now)
+
+    def _reader(self, now: datetime) -> User | None:
+        """Who answers for the patient."""
+        links = self.patient.related_people.live(now.date()).select_related("user")
+        return self.patient.user or next((link.user for link in links), None)
+
+    def _decide(self, now: datetime) -> None:
+        if hasattr(self, "episode") and (by := self._reader(now)):
+            consents.decide(self.episode, self.number, by=by, now=now)
+
+    def _wish(self, now: datetime) -> None:
+        """Every other one confirms the next visit; every fourth asks for another time, and is answered later."""
+        if not hasattr(self, "episode") or not (by := self._reader(now)):
+            return
+        visit = self.episode.appointments.booked().filter(starts_at__gt=now).first()
+        if visit is None:
+            return
+        if self.number % 4 == 1:
+            records.ask_to_move(
+                appointment=visit, reason="I cannot get the day off work.", wishes="Fridays, or after 3 pm.",
+                by=by, now=now,
+            )  # fmt: skip
+        elif self.number % 2:
+            records.confirm_appointment(appointment=visit, seen_at=visit.starts_at, by=by, now=now)
 
     def _stop(self, day: date, now: datetime) -> None:
         if hasattr(self, "episode") and self.patient.user and self.episode.is_open:

@@ -115,7 +115,7 @@ def _move(request: HttpRequest, visit: Appointment, form: MoveVisit) -> HttpResp
 @require_http_methods(["GET", "POST"])
 def wish(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Answer who asked for another time: move the visit or keep it, with a word to the patient."""
-    row = wish_or_404(request, pk, "appointment.move")
+    row = wish_or_404(request, pk, "moverequest.answer")
     visit = row.appointment
     patient = visit.episode.patient
     form = AnswerWish(
@@ -252,7 +252,7 @@ def _by_urgency(rows: list[Any], today: date) -> list[tuple[str, str, list[Any]]
 PAGES = (
     ("episode/<uuid:pk>/visits/book/", book, "appointment_book"),
     ("visit/<uuid:pk>/move/", move, "appointment_move"),
-    ("visit/wishes/<uuid:pk>/", wish, "appointment_wish"),
+    ("visit/wishes/<uuid:pk>/", wish, "wish_answer"),
     ("visit/<uuid:pk>/cancel/", cancel, "appointment_cancel"),
     ("visit/<uuid:pk>/attended/", attended, "appointment_attended"),
     ("visit/<uuid:pk>/missed/", missed, "appointment_missed"),

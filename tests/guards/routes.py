@@ -101,6 +101,9 @@ TABLE: dict[str, Route] = {
     "patients:exercise_log": Route(
         SIGN_IN, OF_THE_PATIENT | {"patient": GOES_ON, "carer": GOES_ON}, FORM
     ),
+    "patients:consents": Route(SIGN_IN, everyone(OK)),
+    "patients:consent": Route(SIGN_IN, OF_THE_PATIENT | {"carer": OK}, FORM),
+    "patients:xrays": Route(SIGN_IN, everyone(OK)),
     "patients:smoke_free": Route(SIGN_IN, everyone(OK)),
     "patients:smoke_free_plan": Route(
         SIGN_IN,

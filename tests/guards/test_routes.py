@@ -21,6 +21,7 @@ from tests.guards.routes import (
     needs_sign_in,
     walk,
 )
+from tests.patients.consents import published
 from tests.patients.exercises import prescribed
 from tests.patients.smoking import slipped
 from tests.patients.wishes import wished
@@ -87,6 +88,7 @@ def own(people: People) -> dict[str, str]:
         "patients:ask_access_end": [people.ended_link.pk],
         "patients:check_in_result": [uuid4()],
         "patients:exercise_log": [prescribed(people).pk],
+        "patients:consent": [people.episode.pk, published(people).key],
         "patients:slip_log": [people.episode.pk],
         "patients:slip_withdraw": [slipped(people).pk],
         "procedures:guide": ["no-such-procedure"],

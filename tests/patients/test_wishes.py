@@ -149,7 +149,7 @@ class TestAskToMove:
 
 class TestAnswer:
     def answer(self, browser, wish, **data):
-        page = reverse("admin:appointment_wish", args=[wish.pk])
+        page = reverse("admin:wish_answer", args=[wish.pk])
         values = {
             "answer": "move",
             "on": "2026-06-12",

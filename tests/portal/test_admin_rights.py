@@ -8,11 +8,12 @@ import pytest
 from django.contrib import admin
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
-from patients.actions import link_carer
+from patients.actions import ask_to_move, link_carer
 from patients.models import Alert, CheckIn, EmergencyAccess, ImportBatch
 from portal import clock
 from portal.models import Role, User
 from portal.permissions import CLINIC_PATHS, PAGES, RIGHTS, clinics_where, may, within
+from procedures.consent_actions import save_consent_draft
 from procedures.models import Exercise, Questionnaire, Step
 from reminders.models import Reminder
 from tests.factories import make_appointment, make_message, make_reminder, make_staff, make_user
@@ -54,6 +55,21 @@ def _rows(people: Any, episode: Any, carer_link: Any, staff: User) -> dict[str, 
         "version": episode.version,
         "import": _list(patient, staff),
         "emergency": _emergency(patient, staff),
+        "wish": ask_to_move(
+            appointment=make_appointment(episode),
+            reason="Work",
+            wishes="",
+            by=patient.user,
+            now=people.now,
+        ),
+        "consent": save_consent_draft(
+            clinic=patient.clinic,
+            key="x",
+            audience="any",
+            by=staff,
+            now=people.now,
+            words={"en-gb": {"title": "T", "body": "B"}},
+        ),
     }
 
 

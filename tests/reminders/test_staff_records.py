@@ -236,7 +236,7 @@ def test_the_page_costs_the_same_for_a_long_record_as_for_a_short_one(
         client.get(url)
 
 
-PATIENT_PAGE_QUERIES = 28
+PATIENT_PAGE_QUERIES = 29
 
 # --- Visits and X-rays -----------------------------------------------------------------------
 
@@ -463,4 +463,4 @@ def test_today_costs_the_same_with_one_entry_as_with_many(
             client.get(reverse("admin:index"))
 
 
-TODAY_QUERIES = 20
+TODAY_QUERIES = 21

@@ -1,0 +1,102 @@
+"""Where each consent of an episode stands, in a reader's language. Reads only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.db.models import Exists, OuterRef
+from django.utils.safestring import SafeString, mark_safe
+
+from patients.models import ConsentDecision, Episode
+from patients.querysets import ConsentDecisionQuerySet
+from procedures.markdown import to_html
+from procedures.models import Audience, ConsentForm
+from procedures.question_wording import in_language
+
+Decision = ConsentDecision.Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One consent of one episode: the version that is published, and what was decided, the latest first."""
+
+    episode: Episode
+    form: ConsentForm
+    language: str
+    decisions: Sequence[ConsentDecision] = field(default_factory=tuple)
+
+    @property
+    def title(self) -> str:
+        """The title of the published version."""
+        return str(self.form.words[self.language]["title"])
+
+    @property
+    def html(self) -> SafeString:
+        """Its text."""
+        return mark_safe(to_html(self.form.words[self.language]["body"]))  # noqa: S308 - HTML is switched off
+
+    @property
+    def digest(self) -> str:
+        """What a decision has to name, to show that it is about this text."""
+        return self.form.digest(self.language)
+
+    @property
+    def last(self) -> ConsentDecision | None:
+        """The latest decision; a question decides nothing."""
+        return next((row for row in self.decisions if row.decision != Decision.QUESTION), None)
+
+    @property
+    def question(self) -> ConsentDecision | None:
+        """A question after which nothing was decided."""
+        newest = next(iter(self.decisions), None)
+        return newest if newest is not None and newest.decision == Decision.QUESTION else None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether it is signed, in whatever version."""
+        return self.last is not None and self.last.decision == Decision.GIVEN
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether what was signed is an earlier version."""
+        return self.is_given and self.last is not None and self.last.form_id != self.form.pk
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody still has to read and decide."""
+        return self.last is None or self.last.decision == Decision.NOT_YET or self.is_outdated
+
+
+def standings_of(episodes: Collection[Episode], language: str, today: date) -> list[Standing]:
+    """Every published consent of these episodes, which are of one patient. Two queries."""
+    episodes = list(episodes)
+    if not episodes:
+        return []
+    patient = episodes[0].patient
+    audience = Audience.CHILD if patient.is_child_on(today) else Audience.ADULT
+    forms = ConsentForm.objects.filter(
+        clinic=patient.clinic_id, status=ConsentForm.Status.ACTIVE,
+        audience__in=(Audience.ANY, audience),
+    ).order_by("key")  # fmt: skip
+    made: dict[tuple[object, str], list[ConsentDecision]] = defaultdict(list)
+    rows = ConsentDecision.objects.filter(episode__in=[row.pk for row in episodes])
+    for row in rows.select_related("by", "form"):
+        made[row.episode_id, row.form.key].append(row)
+    return [
+        Standing(episode, form, in_language(form.words, language)[0], made[episode.pk, form.key])
+        for form in forms
+        for episode in episodes
+    ]
+
+
+def open_questions(rows: ConsentDecisionQuerySet) -> ConsentDecisionQuerySet:
+    """The questions among `rows` after which nothing was decided or asked."""
+    later = ConsentDecision.objects.filter(
+        episode=OuterRef("episode"),
+        form__key=OuterRef("form__key"),
+        decided_at__gt=OuterRef("decided_at"),
+    )
+    return rows.filter(~Exists(later), decision=Decision.QUESTION)
