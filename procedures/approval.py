@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from portal.models import Language
 from procedures.models import Disagreement, PathwayVersion, Resolution, Slot, SlotValue, Step
 from procedures.offsets import Offset
 from procedures.wording import is_known_placeholder, placeholders_in
@@ -45,6 +46,20 @@ def blockers(version: PathwayVersion) -> Blockers:
         unknown_placeholders=needs.unknown(),
         has_no_steps=not steps,
     )
+
+
+def missing_words(steps: Iterable[Step]) -> list[tuple[str, list[Step]]]:
+    """The languages, by their names, in which steps have no words, each with the steps. Readers get British English.
+
+    American words are made of British ones and are never missing. Reads prefetched texts.
+    """
+    rows = [(step, {text.language for text in step.texts.all()}) for step in steps]
+    found = []
+    for language, name in Language.choices:
+        lacking = [step for step, languages in rows if language not in languages]
+        if lacking and language != Language.AMERICAN_ENGLISH:
+            found.append((str(name), lacking))
+    return found
 
 
 def slot_values(version: PathwayVersion) -> dict[str, str]:

@@ -20,6 +20,7 @@ from procedures.models import (
     Fact,
     Page,
     PageSection,
+    Pathway,
     PathwayVersion,
     Procedure,
 )
@@ -83,12 +84,22 @@ def guides(language: str) -> list[Guide]:
     return [Guide(procedure, pages) for procedure, pages in by_procedure.items()]
 
 
-def plan_of(procedure: Procedure, clinic: Clinic | None, language: str) -> Picture | None:
-    """The plan that the clinic approved for a procedure, as a picture; None where there is none."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan that a clinic approved, as a picture. `pathway` says for whom it is."""
+
+    pathway: Pathway
+    picture: Picture
+
+
+def plans_of(procedure: Procedure, clinic: Clinic | None, language: str) -> list[Plan]:
+    """The plans that the clinic approved for a procedure: one for adults, one for children, or none."""
     versions = PathwayVersion.objects.filter(clinic=clinic, pathway__procedure=procedure).approved()
-    version = versions.first()
-    if version is None:
-        return None
+    found = versions.select_related("pathway").order_by("pathway__name")
+    return [Plan(version.pathway, _picture(version, language)) for version in found]
+
+
+def _picture(version: PathwayVersion, language: str) -> Picture:
     steps = version.steps.select_related("offset_slot", "version").with_texts()
     return draw(list(steps), {}, language)
 

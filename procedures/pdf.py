@@ -1,6 +1,7 @@
 """A guide as a PDF file, made here from the same sections as the pages. Nothing is fetched: no pictures, no fonts.
 
-The fonts are those that every PDF reader has; they hold the letters of western European languages.
+The fonts are those that every PDF reader has; they hold the letters of western European languages. What they
+cannot write is refused, never spoilt.
 """
 
 from __future__ import annotations
@@ -52,13 +53,23 @@ class _Sheets(FPDF):
         self.set_font(FONT, size=BODY)
 
 
+class LettersMissing(ValueError):
+    """The fonts of a PDF reader lack letters of this text, Arabic ones for example. A browser prints it."""
+
+
 def letters(words: str) -> str:
-    """The words, with a question mark for each letter that the fonts do not have."""
-    return words.encode(ENCODING, "replace").decode(ENCODING)
+    """The words, if the fonts have all their letters. Raises LettersMissing."""
+    try:
+        return words.encode(ENCODING).decode(ENCODING)
+    except UnicodeEncodeError as error:
+        raise LettersMissing(words[error.start : error.end]) from error
 
 
 def guide_as_pdf(found: Guide, chapters: Iterable[Chapter], *, clinic: str, on: date) -> bytes:
-    """All pages of a guide as one file, each section followed by where it comes from."""
+    """All pages of a guide as one file, each section followed by where it comes from.
+
+    Raises LettersMissing where a word of it, or of what the clinic filled in, cannot be written.
+    """
     sheets = _Sheets(found.procedure.name)
     sheets.set_lang(found.pages[0].language if found.pages else "en-gb")
     sheets.add_page()

@@ -19,7 +19,7 @@ from portal.staff_admin import ClinicFilter, StaffAdmin, link
 from portal.staff_forms import StaffForm
 from portal.staff_site import page
 from procedures import actions
-from procedures.approval import blockers, slot_values
+from procedures.approval import blockers, missing_words, slot_values
 from procedures.forms import ApproveForm
 from procedures.models import PathwayVersion, Step, StepText
 from procedures.querysets import ApprovedVersionIsFinal
@@ -71,6 +71,7 @@ class PathwayVersionAdmin(PageAdmin):
         context = {
             "version": row,
             "blockers": blockers(row) if row.is_draft else None,
+            "missing_words": missing_words(steps) if row.is_draft else [],
             "picture": draw(steps, slots, language),
             "samples": _samples(row, steps, slots),
             "form": form,

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import cast
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal import clock
-from portal.models import User
-from procedures.guide import Guide, clinic_of_reader, guides, plan_of, sections_of
-from procedures.pdf import guide_as_pdf
+from portal.models import Clinic, User
+from procedures.guide import Guide, Section, clinic_of_reader, guides, plans_of, sections_of
+from procedures.models import Page
+from procedures.pdf import LettersMissing, guide_as_pdf
 from procedures.search import search
 
 
@@ -38,8 +39,8 @@ def guide(request: HttpRequest, procedure: str) -> HttpResponse:
     found = _guide_or_404(request, procedure)
     user = cast("User", request.user)
     clinic = clinic_of_reader(user)
-    picture = plan_of(found.procedure, clinic, user.language)
-    context = {"guide": found, "crumbs": _crumbs(found), "picture": picture, "clinic": clinic}
+    plans = plans_of(found.procedure, clinic, user.language)
+    context = {"guide": found, "crumbs": _crumbs(found), "plans": plans, "clinic": clinic}
     return render(request, "procedures/guide.html", context)
 
 
@@ -72,7 +73,8 @@ def guide_print(request: HttpRequest, procedure: str) -> HttpResponse:
     context = {
         "guide": found,
         "clinic": clinic,
-        "chapters": [(page, sections_of(page, clinic)) for page in found.pages],
+        "chapters": _chapters(found, clinic),
+        "has_no_file": "no-file" in request.GET,
         "crumbs": [*_crumbs(found, is_last=False), {"label": _("All on one page")}],
     }
     return render(request, "procedures/guide_print.html", context)
@@ -80,16 +82,24 @@ def guide_print(request: HttpRequest, procedure: str) -> HttpResponse:
 
 @require_http_methods(["GET"])
 def guide_pdf(request: HttpRequest, procedure: str) -> HttpResponse:
-    """The whole guide as a file to keep. Raises Http404."""
+    """The whole guide as a file to keep; the page to print where the file lacks letters. Raises Http404."""
     found = _guide_or_404(request, procedure)
     clinic = clinic_of_reader(cast("User", request.user))
-    chapters = [(page, sections_of(page, clinic)) for page in found.pages]
-    content = guide_as_pdf(found, chapters, clinic=clinic.name if clinic else "", on=clock.today())
+    name = clinic.name if clinic else ""
+    try:
+        content = guide_as_pdf(found, _chapters(found, clinic), clinic=name, on=clock.today())
+    except LettersMissing:
+        url = reverse("procedures:guide_print", args=[found.procedure.key])
+        return redirect(f"{url}?no-file")
     return HttpResponse(
         content,
         content_type="application/pdf",
         headers={"Content-Disposition": f'attachment; filename="{found.procedure.key}.pdf"'},
     )
+
+
+def _chapters(found: Guide, clinic: Clinic | None) -> list[tuple[Page, list[Section]]]:
+    return [(page, sections_of(page, clinic)) for page in found.pages]
 
 
 def _guide_or_404(request: HttpRequest, key: str) -> Guide:

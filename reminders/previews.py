@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, RelatedPerson
 from portal.models import Language, User
-from procedures.approval import resolved_offset, slot_values
+from procedures.approval import missing_words, resolved_offset, slot_values
 from procedures.models import Audience, PathwayVersion, Step
 from procedures.offsets import Offset
 from procedures.wording import placeholders_in, words_of
@@ -204,19 +204,10 @@ class Draft:
 
     def gaps(self) -> list[Gap]:
         """The languages with steps that have no words of their own. American English is made from British."""
-        found = []
-        for language, name in Language.choices:
-            if language == Language.AMERICAN_ENGLISH:
-                continue
-            lacking = [step for step in self.steps if not _has_words(step, language)]
-            if lacking:
-                titles = [self.title(step) for step in lacking]
-                found.append(Gap(str(name), titles, len(lacking) == len(self.steps)))
-        return found
-
-
-def _has_words(step: Step, language: str) -> bool:
-    return any(text.language == language for text in step.texts.all())
+        return [
+            Gap(name, [self.title(step) for step in lacking], len(lacking) == len(self.steps))
+            for name, lacking in missing_words(self.steps)
+        ]
 
 
 def _adult(draft: Draft) -> tuple[str, Episode]:

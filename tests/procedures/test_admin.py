@@ -183,6 +183,24 @@ def test_a_draft_shows_what_blocks_it_and_no_button(draft, client):
     assert "Approve this version" not in text
 
 
+def test_a_draft_says_in_which_languages_words_are_missing(draft, client):
+    step = draft.steps.get(key="school")
+    StepText.objects.create(
+        step=step,
+        language="es",
+        subject="Una llamada",
+        title="Colegio",
+        todo="Llame.",
+        body="Llame.",
+    )
+
+    text = client.get(change_url(draft)).text
+
+    assert "Spanish: 4 of 5 steps" in text
+    assert "Arabic: 5 of 5 steps" in text
+    assert "English (US):" not in text
+
+
 def test_a_version_shows_every_step_and_every_text(draft, client):
     text = client.get(change_url(draft)).text
 

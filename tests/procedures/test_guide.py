@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from portal.models import Invitation
+from procedures.actions import approve_version
 from procedures.demo import settle_demo_clinic
 from procedures.guide import clinic_of_reader, guides, pages_in, sections_of
 from procedures.loading import load_catalogue, read_catalogue
@@ -123,6 +125,30 @@ def test_the_approved_plan_is_shown_as_a_picture_and_as_a_table(client, approve)
     assert "<td>who drive</td>" in text
 
 
+def test_a_procedure_for_adults_and_children_shows_a_plan_for_each(files, guide, approve):
+    files.write(
+        "pathways/pao-child.yaml",
+        (files.path / "pathways/pao-adult.yaml").read_text()
+        .replace("pathway: pao-adult", "pathway: pao-child").replace("audience: adult", "audience: child")
+        .replace("name: Socket operation, adult", "name: Socket operation, child"),
+    )  # fmt: skip
+    approve()
+    load_catalogue(folder=files.path)
+    child = PathwayVersion.objects.get(clinic=guide, pathway__key="pao-child")
+    approve_version(version=child, by=make_staff(guide, "manager", email="m2@example.com"), now=NOW)
+    client = Client()
+    client.force_login(make_user())
+
+    text = client.get("/guide/pao/").text
+    assert "The usual plan: Adults" in text
+    assert "The usual plan: Children" in text
+
+
+def test_the_frame_names_the_readers_clinic(client, guide):
+    assert guide.name in client.get("/guide/").text
+    assert guide.phone_in_hours in client.get("/guide/pao/pao-weeks/").text
+
+
 def test_american_readers_get_american_words(guide):
     client = Client()
     client.force_login(make_user(language="en-us"))
@@ -220,6 +246,55 @@ def test_every_section_cites_a_fact_and_can_be_read_at_eleven():
 
     assert too_hard == {}
     assert without == []
+
+
+def test_every_page_as_it_is_read_can_be_read_at_eleven_and_cites_sources(db):
+    """With what the demo clinic decided filled in. Medical terms count as two syllables (reading_level)."""
+    clinic = make_clinic(is_demo=True)
+    load_catalogue()
+    settle_demo_clinic(clinic=clinic, by=make_staff(clinic, "manager"), now=NOW)
+    too_hard, unsourced = {}, []
+    for page in pages_in("en-gb"):
+        sections = sections_of(page, clinic)
+        words = "\n\n".join(strip_tags(str(section.html)) for section in sections)
+        if reading_age(words) > 11:
+            too_hard[page.key] = round(reading_age(words), 1)
+        for section in sections:
+            if not section.facts or not all(fact.sources.all() for fact in section.facts):
+                unsourced.append((page.key, section.key))
+
+    assert too_hard == {}
+    assert unsourced == []
+
+
+VARIANTS = {
+    "periacetabular-osteotomy", "femoral-osteotomy", "intertrochanteric-osteotomy", "dega-osteotomy",
+    "femoral-derotation-osteotomy", "varus-derotation-osteotomy", "combined-hip-procedures",
+}  # fmt: skip
+
+
+def test_every_variant_has_every_kind_of_page():
+    found = {}
+    for page in read_catalogue().pages:
+        found.setdefault(page.data["procedure"], set()).add(page.data["page"].rpartition("-")[2])
+
+    for variant in VARIANTS:
+        assert found[variant] >= {
+            "about", "risks", "ready", "hospital", "home", "equipment", "warning", "questions",
+        }, variant  # fmt: skip
+        assert found[variant] & {"weeks", "later"}, variant
+    for variant in ("metalwork-removal", "medical-hip-realignment"):
+        assert found[variant] >= {"about", "risks", "ready", "after", "warning", "questions"}
+
+
+@pytest.mark.parametrize("kind", ["what", "why", "who"])
+def test_every_guide_says_what_it_is_why_and_whom_it_suits(kind):
+    abouts = [page.data for page in read_catalogue().pages if page.data["page"].endswith("-about")]
+
+    assert len(abouts) == 9
+    assert [
+        page["page"] for page in abouts if kind not in {s["key"] for s in page["sections"]}
+    ] == []
 
 
 def test_a_section_costs_no_query_of_its_own(guide, django_assert_num_queries):

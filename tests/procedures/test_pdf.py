@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from procedures.guide import guides, sections_of
 from procedures.loading import load_catalogue
-from procedures.pdf import ENCODING, guide_as_pdf, letters
+from procedures.pdf import ENCODING, LettersMissing, guide_as_pdf, letters
 from tests.factories import NOW, make_user
 
 pytestmark = pytest.mark.django_db
@@ -86,8 +86,24 @@ def test_an_unknown_guide_is_missing(client) -> None:
     assert client.get(reverse("procedures:guide_pdf", args=["none"])).status_code == 404
 
 
-def test_a_letter_that_the_fonts_lack_becomes_a_question_mark() -> None:
-    assert letters("38 °C “ok” – ش") == "38 °C “ok” – ?"
+def test_a_letter_that_the_fonts_lack_is_refused() -> None:
+    assert letters("38 °C “ok” – ¿año?") == "38 °C “ok” – ¿año?"
+    with pytest.raises(LettersMissing, match="ش"):
+        letters("ok ش")
+
+
+def test_where_the_file_lacks_letters_the_reader_is_led_to_the_page_to_print(
+    client, clinic
+) -> None:
+    clinic.name = "عيادة الميناء"
+    clinic.save()
+
+    answer = client.get(reverse("procedures:guide_pdf", args=["pao"]), follow=True)
+
+    assert answer.redirect_chain == [("/guide/pao/print/?no-file", 302)]
+    assert "We cannot make the file" in answer.text
+    assert "عيادة الميناء" in answer.text
+    assert reverse("procedures:guide_pdf", args=["pao"]) not in answer.text
 
 
 def test_every_guide_of_the_catalogue_can_be_taken_away_with_all_its_letters(
