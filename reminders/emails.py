@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from patients.calendars import calendar_file
 from patients.models import Appointment, Episode
+from portal import languages
 from portal.day_words import date_format, time_format
 from portal.mail import Mail
 from portal.models import Clinic
@@ -95,7 +96,9 @@ class Writer:
             return self.item(row).title
         with translation.override(row.recipient.language):
             try:
-                return fill(self._text(row.step, row.recipient.language).title, self._values(row))
+                text = self._text(row.step, row.recipient.language)
+                with _spoken(text):
+                    return fill(text.title, self._values(row))
             except (NoWords, UnfilledPlaceholder) as error:
                 raise Unwritable(str(error)) from error
 
@@ -112,7 +115,8 @@ class Writer:
         if row.step is None:
             return notices.words(row, self._values(row))
         text = self._text(row.step, row.recipient.language)
-        return compiled.words(text, self._values(row))
+        with _spoken(text):
+            return compiled.words(text, self._values(row))
 
     def _text(self, step: Step, language: str) -> StepText:
         key = (step.id, language)
@@ -148,6 +152,14 @@ def names_window(step: Step) -> bool:
         for text in step.texts.all()
         for part in (text.subject, text.title, text.todo, text.body)
     )
+
+
+def _spoken(text: StepText) -> AbstractContextManager[Any]:
+    """Put the language of a text in force for what is filled into it: an English sentence has an English date.
+
+    A British text has an American reader's dates.
+    """
+    return in_language(text.language) if languages.is_foreign(text.language) else nullcontext()
 
 
 def in_words(day: date) -> str:

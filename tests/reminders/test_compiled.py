@@ -190,6 +190,27 @@ def test_every_category_in_every_language(category, language):
                 assert is_planned(context)
 
 
+def test_plans_of_two_languages_are_two_plans():
+    directions = {"es": 'lang="es" dir="ltr"', "ar": 'lang="ar" dir="rtl"'}
+    context = a_context(an_item(language="en-gb"))
+    for _time in range(3):
+        for language, direction in directions.items():
+            with translation.override(language):
+                mail = compiled.render_mail(context)
+                assert mail == by_template(context)
+                assert f"<html {direction}>" in mail[1]
+                assert is_planned(context) or not _time
+
+
+def test_a_text_in_another_language_is_another_plan():
+    with translation.override("ar"):
+        for language in ("ar", "en-gb", "ar", "en-gb"):
+            context = a_context(an_item(language=language))
+            mail = compiled.render_mail(context)
+            assert mail == by_template(context)
+            assert ("ليس متوفرًا بلغتك" in mail[0]) == (language == "en-gb")
+
+
 def test_several_items_in_one_mail():
     for times in range(4):
         items = [

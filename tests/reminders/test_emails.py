@@ -121,6 +121,60 @@ def test_a_mail_is_in_its_readers_language(people, bag):
     assert 'lang="es"' in mail["html"]
 
 
+def test_what_is_not_translated_stands_in_english_and_says_so(people, bag):
+    people.patient.user.language = "ar"
+    people.patient.user.save()
+
+    mail = composed(bag)
+
+    assert '<html lang="ar" dir="rtl">' in mail["html"]
+    for part in (mail["text"], mail["html"]):
+        assert "مرحبًا Patricia" in part
+        assert "هذا النص ليس متوفرًا بلغتك بعد" in part
+        # What is filled into an English sentence is English too.
+        assert "Monday 27 April 2026" in part
+        assert "أبريل" not in part
+    assert '<h1 lang="en-gb" dir="ltr"' in mail["html"]
+    assert '<div lang="en-gb" dir="ltr">' in mail["html"]
+    assert '<bdi dir="ltr">020 7946 0001</bdi>' in mail["html"]
+
+
+def test_what_is_translated_is_not_marked(people, bag):
+    people.patient.user.language = "es"
+    people.patient.user.save()
+
+    mail = composed(bag)
+
+    assert "Hola, Patricia:" in mail["text"]
+    assert "no está en su idioma" not in mail["text"]
+    assert "<h1 style" in mail["html"]
+
+
+def test_each_of_two_readers_gets_their_own_language_in_one_batch(people, bag):
+    people.carer.language = "ar"
+    people.carer.save()
+    people.patient.user.language = "es"
+    people.patient.user.save()
+    step = people.adult_version.steps.get(key="pack-bag")
+    other = make_reminder(people.episode, step, recipient=people.carer)
+    writer, (spanish, arabic) = emails.Writer(), loaded(bag, other)
+    rows = {row.recipient.language: row for row in (spanish, arabic)}
+
+    for _time in range(3):
+        for language, greeting in (("es", "Hola, "), ("ar", "مرحبًا ")):
+            row = rows[language]
+            mail = emails.compose([row], [writer.item(row)])
+            assert f'<html lang="{language}"' in mail["html"]
+            assert mail["text"].startswith(greeting)
+
+
+def test_an_american_reader_of_a_british_text_has_american_dates(people, bag):
+    people.patient.user.language = "en-us"
+    people.patient.user.save()
+
+    assert "Monday, April 27, 2026" in composed(bag)["text"]
+
+
 def test_a_language_without_words_falls_back_to_english(people, bag):
     people.patient.user.language = "en-us"
     people.patient.user.save()
