@@ -29,8 +29,11 @@ TABLE: dict[str, dict[str, str]] = {
         "l j F Y": r"l, j \d\e F \d\e Y",
         "l j F": r"l, j \d\e F",
         "D j F Y": r"D, j \d\e F \d\e Y",
-        "D j M Y": "D, j M Y",
-        "D j M": "D, j M",
+        # Months are written small in Spanish; `b` is the small `M`.
+        "D j M Y": "D, j b Y",
+        "D j M": "D, j b",
+        "j M Y": "j b Y",
+        "j M": "j b",
         "j F Y": r"j \d\e F \d\e Y",
         "j F": r"j \d\e F",
         "F Y": r"F \d\e Y",

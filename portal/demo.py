@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from django.utils.translation import gettext_noop
+
 from portal.models import Role
 
 # Published on purpose: the demo holds invented people alone and listens on this machine alone.
@@ -34,8 +36,8 @@ SECOND_CLINIC_STAFF: tuple[Login, ...] = (
     Login("manager@northmere.example", "Ingrid Castellmare", Role.MANAGER),
     Login("clerk@northmere.example", "Rafael Underhay", Role.CLERK),
 )
-PATIENT = Login("alex@patients.example", "Alex Wintermere", "patient")
-PARENT = Login("sam@patients.example", "Sam Okonjo-Lark", "parent of two children")
+PATIENT = Login("alex@patients.example", "Alex Wintermere", gettext_noop("patient"))
+PARENT = Login("sam@patients.example", "Sam Okonjo-Lark", gettext_noop("parent of two children"))
 SECOND_PARENT = Login("dana@patients.example", "Dana Larkrise", "parent of one of them")
 
 

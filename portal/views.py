@@ -19,7 +19,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import content_disposition_header, urlencode
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.i18n import set_language
@@ -70,9 +70,13 @@ def _demo_logins() -> list[dict[str, str]]:
         return []
     shown = [row for row in demo.STAFF if row.role in DEMO_ROLES]
     return [
-        {"who": f"{row.name}, {row.role}", "email": row.email, "password": demo.PASSWORD}
+        {"who": f"{row.name}, {_role_of(row)}", "email": row.email, "password": demo.PASSWORD}
         for row in (*shown, demo.PATIENT, demo.PARENT)
     ]
+
+
+def _role_of(login: demo.Login) -> str:
+    return str(Role(login.role).label) if login.role in Role.values else gettext(login.role)
 
 
 def _sent(request: HttpRequest) -> QueryDict | None:
