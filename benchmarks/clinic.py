@@ -13,6 +13,7 @@ from patients.models import AnchorDate, Episode, Patient
 from portal.models import Clinic, User
 from procedures.models import Category, PathwayVersion
 from reminders.models import Decision, Message, Reminder
+from reminders.querysets import ReminderQuerySet
 from tests.factories import make_clinic, make_version
 
 # A Monday, 10 o'clock in London: inside the sending window.
@@ -101,20 +102,28 @@ def make_due(version: PathwayVersion, many: int) -> None:
     Reminder.objects.bulk_create(rows, batch_size=1_000)
 
 
+def measured() -> ReminderQuerySet:
+    """The reminders of `make_due`, whatever else is stored."""
+    return Reminder.objects.filter(episode__patient__record_number__startswith="R")
+
+
 def make_all_due_again() -> None:
     """Forget what was sent: the reminders that went are due as before."""
-    Decision.objects.all().delete()
-    Reminder.objects.exclude(state="skipped").exclude(state="planned", due_at__gt=NOW).update(
+    ids = list(measured().values_list("id", flat=True))
+    rows = Reminder.objects.filter(id__in=ids)
+    messages = list(rows.exclude(message=None).values_list("message", flat=True))
+    Decision.objects.filter(reminder__in=ids).delete()
+    rows.update(
         state="planned", reason="", attempts=0, lease_until=None, claimed_by="", settled_at=None,
         message=None,
     )  # fmt: skip
-    Message.objects.all().delete()
+    Message.objects.filter(id__in=messages).delete()
     with connection.cursor() as cursor:
         # As autovacuum would have done between two batches of a real day.
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
 def count_states() -> dict[str, int]:
-    """How many reminders are in which state."""
-    states = list(Reminder.objects.values_list("state", flat=True))
+    """How many of the measured reminders are in which state."""
+    states = list(measured().values_list("state", flat=True))
     return {state: states.count(state) for state in sorted(set(states))}

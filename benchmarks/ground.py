@@ -51,3 +51,32 @@ def database_url(database: str, folder: Path) -> str:
     from tests.postgres import start_postgres  # loads psycopg, which SQLite does without
 
     return start_postgres(DURABLE)
+
+
+def copy_database(name: str) -> None:
+    """Keep the database as it stands under another name too. PostgreSQL only."""
+    from django.db import connection
+
+    here = connection.settings_dict["NAME"]
+    _run_elsewhere(f'CREATE DATABASE "{name}" TEMPLATE "{here}"')
+
+
+def use_database(name: str) -> None:
+    """Go on in the database of this name, and let children started from now on do so too."""
+    from django.db import connection
+
+    connection.close()
+    before = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = name
+    os.environ["DATABASE_URL"] = os.environ["DATABASE_URL"].removesuffix(before) + name
+
+
+def _run_elsewhere(statement: str) -> None:
+    """Run what needs that nobody is connected to the database."""
+    import psycopg
+    from django.db import connection
+
+    connection.close()
+    at = {"host": connection.settings_dict["HOST"], "user": connection.settings_dict["USER"]}
+    with psycopg.connect(**at, dbname="template1", autocommit=True) as other:
+        other.execute(statement)

@@ -72,7 +72,8 @@ class ReminderAdmin(RecordAdmin):
     list_display_links = None
     list_filter = (DueWhen, "state", "category", ClinicFilter)
     list_select_related = ("episode__patient__clinic", "recipient", "step")
-    ordering = ("due_at", "id")
+    # The day comes first because it has an index over all rows, and the moment must have none.
+    ordering = ("local_date", "due_at", "id")
     fields = readonly_fields = (
         "what", "patient_link", "goes_to", "category", "when", "due_at", "valid_until", "state_in_words", "why",
         "attempts", "message_link", "log",
@@ -99,7 +100,7 @@ class ReminderAdmin(RecordAdmin):
             self, request, object_id, form_url, {**title, **(extra_context or {})}
         )
 
-    @display(description=_("when"), ordering="due_at")
+    @display(description=_("when"), ordering="local_date")
     def when(self, row: Reminder) -> str:
         """The local moment it is meant for."""
         return f"{row.local_date:%a %d %b %Y} {row.local_time:%H:%M}"
