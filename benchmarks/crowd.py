@@ -216,23 +216,24 @@ _DECISION = {
 }  # fmt: skip
 
 _BASE = f"""
-    SELECT *, CASE WHEN due_at > %(now)s THEN 'planned' WHEN chance < 70 THEN 'sent' WHEN chance < 85 THEN 'skipped'
+    SELECT *, CASE WHEN due_at > %(now)s THEN 'planned' WHEN chance < 30 THEN 'sent' WHEN chance < 85 THEN 'skipped'
         WHEN chance < 95 THEN 'cancelled' ELSE 'missed' END AS state
     FROM (
         SELECT episode.id AS episode_id, patient.user_id, step.id AS step_id, step.key AS step_key, step.category,
             n, dated.on AS surgery_on, (random() * 100)::int AS chance,
             -- None is due within a day of now: what is measured is what else is due.
-            due + CASE WHEN abs(extract(epoch FROM due - %(now)s)) < 86400 THEN interval '2 days' ELSE interval '0' END AS due_at
+            due + CASE WHEN abs(extract(epoch FROM due - %(now)s)) < 86400 THEN interval '2 days'
+                ELSE interval '0' END AS due_at
         FROM patients_episode AS episode
         JOIN patients_patient AS patient ON patient.id = episode.patient_id AND patient.record_number LIKE 'C%%'
         JOIN patients_anchordate AS dated ON dated.episode_id = episode.id AND dated.anchor = 'surgery'
         CROSS JOIN generate_series(0, %(each)s - 1) AS n
-        JOIN (SELECT *, row_number() OVER (ORDER BY key) - 1 AS place FROM procedures_step WHERE version_id = %(version)s)
-            AS step ON step.place = n %% %(steps)s
+        JOIN (SELECT *, row_number() OVER (ORDER BY key) - 1 AS place FROM procedures_step
+            WHERE version_id = %(version)s) AS step ON step.place = n %% %(steps)s
         CROSS JOIN LATERAL (SELECT (dated.on + {FIRST_DAY} + {EVERY_DAYS} * n)::timestamp AT TIME ZONE 'UTC'
             + interval '8 hours' + random() * interval '8 hours' AS due) AS moment
     ) AS drawn
-"""  # noqa: S608 - numbers of this file
+"""
 _SENT = """
     SELECT reminder.*, patient.clinic_id, reader.email FROM reminders_reminder AS reminder
     JOIN patients_episode AS episode ON episode.id = reminder.episode_id
@@ -270,7 +271,7 @@ def _insert(model: Any, columns: Mapping[str, str], base: str) -> str:
     ]
     names = ", ".join(f'"{field.column}"' for field in fields)
     values = ", ".join(columns.get(field.attname) or _default(field) for field in fields)
-    return f'INSERT INTO "{model._meta.db_table}" ({names}) SELECT {values} FROM ({base}) AS base'  # noqa: S608
+    return f'INSERT INTO "{model._meta.db_table}" ({names}) SELECT {values} FROM ({base}) AS base'
 
 
 def _default(field: Any) -> str:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -22,11 +21,12 @@ from patients.models import Episode, MoveRequest, Patient
 from portal import audit
 from portal.actions import pause_mail, set_reading
 from portal.models import AuditEvent, User
-from procedures.models import Category, PathwayVersion, Recipients
+from procedures.models import Category, PathwayVersion
+from reminders import telling
 from reminders.diff import STOPPED_BY_STAFF, Diff
 from reminders.inputs import case_of, rules_of, sample_case
 from reminders.models import Decision, Preference, Reminder
-from reminders.planner import Case, Desired, Person, next_in_window, plan, recipients
+from reminders.planner import Desired, plan
 from reminders.reconciler import preview, preview_all, reconcile
 
 NOTICE_IS_GOOD_FOR = timedelta(days=7)
@@ -84,15 +84,15 @@ def move_anchor(
 ) -> Diff:
     """Set or move one date of an episode; all that counts from it moves too.
 
-    When the day of surgery moves, each person who gets the patient's mail is told once.
+    When the day of surgery moves, or is taken away, each person who gets the patient's mail is told once.
     Raises ValidationError.
     """
     before = records.set_anchor(
         episode=episode, anchor=anchor, on=on, by=by, now=now, reason=reason
     )
     diff = reconcile(episode, now=now, resend=resend)
-    if anchor == "surgery" and before and on and before != on:
-        notify(episode, Reminder.Kind.SURGERY_MOVED, {"old": str(before), "new": str(on)}, now)
+    if anchor == "surgery":
+        telling.of_the_date(episode, before, on, now)
     return diff
 
 
@@ -164,55 +164,11 @@ def cancel_surgery(*, episode: Episode, by: User | None, now: datetime, reason: 
     if not episode.is_open:
         raise ValidationError(_("This episode is closed already."))
     if surgery_on:
-        notify(episode, Reminder.Kind.SURGERY_CANCELLED, {"old": str(surgery_on)}, now)
+        telling.of_a_cancellation(episode, surgery_on, now)
     records.close_episode(
         episode=episode, status=Episode.Status.CANCELLED, by=by, now=now, reason=reason
     )
     return reconcile(episode, now=now)
-
-
-def notify(episode: Episode, kind: str, context: dict[str, str], now: datetime) -> None:
-    """Plan one notice for each person who gets the patient's mail now. It replaces an older one not yet sent.
-
-    Where that brings the date back to what people know already, nobody is told anything.
-    """
-    episode = Episode.objects.for_planning().get(pk=episode.pk)
-    case = case_of(episode, now)
-    earlier = Reminder.objects.filter(episode=episode, kind=kind)
-    unread = earlier.filter(state__in=("planned", "retrying"))
-    # What people were told last is the date before the first move they have not heard of.
-    told = unread.order_by("occurrence").values_list("context__old", flat=True).first()
-    context = context | ({"old": told} if told else {})
-    unread.update(state=Reminder.State.CANCELLED, reason="overtaken", settled_at=now)
-    if context["old"] == context.get("new"):
-        return
-    number = earlier.values("occurrence").distinct().count()
-    Reminder.objects.bulk_create(
-        _notice(episode, kind, context, number, person, case, now)
-        for person in _audience(case, now)
-    )
-
-
-def tell(episode: Episode, kind: str, now: datetime) -> None:
-    """Plan one notice of a kind that names no date, for each person who gets the patient's mail now.
-
-    Where one waits already, it speaks for both.
-    """
-    episode = Episode.objects.for_planning().get(pk=episode.pk)
-    case = case_of(episode, now)
-    earlier = Reminder.objects.filter(episode=episode, kind=kind)
-    waiting = set(
-        earlier.filter(state__in=("planned", "retrying")).values_list("recipient_id", flat=True)
-    )
-    number = earlier.values("occurrence").distinct().count()
-    notices = [
-        _notice(episode, kind, {}, number, person, case, now)
-        for person in _audience(case, now)
-        if person.id not in waiting
-    ]
-    for notice in notices:
-        notice.is_essential = False
-    Reminder.objects.bulk_create(notices)
 
 
 @transaction.atomic
@@ -223,34 +179,10 @@ def answer_wish(*, wish: MoveRequest, by: User, now: datetime, **answer: Any) ->
     """
     if not records.answer_move_request(wish=wish, by=by, now=now, **answer):
         return False
-    episode = Episode.objects.for_planning().get(pk=wish.appointment.episode_id)
+    episode = wish.appointment.episode
     reconcile(episode, now=now)
-    tell(episode, Reminder.Kind.VISIT_ANSWERED, now)
+    telling.of_news(episode, Reminder.Kind.VISIT_ANSWERED, now)
     return True
-
-
-def _audience(case: Case, now: datetime) -> list[Person]:
-    """The people a step without wishes of its own would go to today."""
-    return recipients(Recipients.DEFAULT, case, case.today(now))
-
-
-def _notice(
-    episode: Episode,
-    kind: str,
-    context: dict[str, str],
-    number: int,
-    person: Person,
-    case: Case,
-    now: datetime,
-) -> Reminder:
-    due_at = next_in_window(now, person.zone, case.window)
-    local = due_at.astimezone(ZoneInfo(person.zone))
-    return Reminder(
-        episode=episode, kind=kind, occurrence=number, recipient_id=person.id,
-        category=Category.APPOINTMENT, is_essential=True, context=context,
-        local_date=local.date(), local_time=local.time().replace(microsecond=0), time_zone=person.zone,
-        due_at=due_at, valid_until=now + NOTICE_IS_GOOD_FOR, created_at=now,
-    )  # fmt: skip
 
 
 @transaction.atomic

@@ -24,12 +24,12 @@ from reminders.gates import PLANNING_TAKES
 _MAY_GO = """
     row.claimed_by = %s AND row.state = 'claimed'
     AND patient.deceased_on IS NULL AND NOT patient.is_restricted
-    AND (episode.status IN ('planned', 'active') OR row.kind = 'surgery_cancelled')
+    AND (episode.status IN ('planned', 'active') OR row.kind IN ('surgery_cancelled', 'visit_cancelled'))
     AND reader.is_active AND reader.email = message.to_address
     AND (patient.user_id = reader.id OR EXISTS (
         SELECT 1 FROM patients_relatedperson link
         WHERE link.user_id = reader.id AND link.patient_id = patient.id AND link.ended_at IS NULL))
-    AND (row.appointment_id IS NULL OR EXISTS (
+    AND (row.appointment_id IS NULL OR row.kind = 'visit_cancelled' OR EXISTS (
         SELECT 1 FROM patients_appointment visit
         WHERE visit.id = row.appointment_id AND visit.status = 'booked'))
     AND (row.is_essential OR NOT EXISTS (

@@ -240,13 +240,15 @@ def compose(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, A
 
 
 def _calendar(reminders: Iterable[Reminder]) -> str:
+    """The visits of a mail as a calendar file; where some were called off, those alone: a file has one method."""
     visits = {}
     for row in reminders:
         if row.appointment is not None:
             # The episode is at hand; asking the appointment for it would be a query.
             row.appointment.episode = row.episode
             visits[row.appointment.id] = row.appointment
-    return calendar_file(*visits.values()) if visits else ""
+    off = [visit for visit in visits.values() if visit.status == Appointment.Status.CANCELLED]
+    return calendar_file(*(off or visits.values())) if visits else ""
 
 
 def _leading_category(reminders: Sequence[Reminder]) -> str:

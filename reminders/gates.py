@@ -154,6 +154,10 @@ def zone_of(reminder: Reminder) -> ZoneInfo:
         return clinic.zone
 
 
+# Notices whose cause is what holds up everything else.
+_OF_WHAT_IS_OFF = frozenset({Reminder.Kind.SURGERY_CANCELLED, Reminder.Kind.VISIT_CANCELLED})
+
+
 def patient_is_contactable(row: Reminder, around: Surroundings) -> Verdict | None:
     """Nothing goes out about somebody who died, or about whom nobody may be written to."""
     patient = row.episode.patient
@@ -163,8 +167,8 @@ def patient_is_contactable(row: Reminder, around: Surroundings) -> Verdict | Non
 
 
 def episode_is_open(row: Reminder, around: Surroundings) -> Verdict | None:
-    """A closed episode sends nothing but the word that it was cancelled."""
-    if row.episode.is_open or row.kind == Reminder.Kind.SURGERY_CANCELLED:
+    """A closed episode sends nothing but the word of what was cancelled with it."""
+    if row.episode.is_open or row.kind in _OF_WHAT_IS_OFF:
         return None
     return Verdict(Decision.Outcome.CANCEL, "episode_closed", row.episode.status)
 
@@ -183,7 +187,9 @@ def recipient_has_access(row: Reminder, around: Surroundings) -> Verdict | None:
 def appointment_is_booked(row: Reminder, around: Surroundings) -> Verdict | None:
     """Nobody is reminded of an appointment that will not take place."""
     appointment = row.appointment
-    if appointment is None or appointment.status == appointment.Status.BOOKED:
+    if appointment is None or row.kind in _OF_WHAT_IS_OFF:
+        return None
+    if appointment.status == appointment.Status.BOOKED:
         return None
     return Verdict(Decision.Outcome.CANCEL, "appointment_off", appointment.status)
 

@@ -19,10 +19,14 @@ from reminders.planner import Case, Person, Repetition, Rule, Visit
 XRAY_BOOKED = "xray_booked"
 _SEEN_TO = {ImagingRequest.Status.BOOKED, ImagingRequest.Status.DONE}
 
-# All that `case_of` asks an episode for.
+# All that `case_of`, and telling of visits that were called off, ask an episode for.
 _RELATIONS = (
     Nested("anchor_dates", ("anchor", "on")),
-    Nested("appointments", ("id", "kind", "local_date", "starts_at", "status"), Q(status="booked")),
+    Nested(
+        "appointments",
+        ("id", "kind", "local_date", "starts_at", "status"),
+        Q(status__in=("booked", "cancelled")),
+    ),
     Nested(
         "imaging_requests",
         ("status", "step__id", "step__key", "step__ends_when"),
@@ -31,7 +35,15 @@ _RELATIONS = (
     Nested("holds", ("step_key", "category", "lifted_at"), Q(lifted_at__isnull=True)),
     Nested(
         "patient__related_people",
-        ("starts_on", "ends_on", "ended_at", "user__id", "user__time_zone", "user__is_active"),
+        (
+            "starts_on",
+            "ends_on",
+            "ended_at",
+            "user__id",
+            "user__time_zone",
+            "user__mail_at",
+            "user__is_active",
+        ),  # fmt: skip
         Q(ended_at__isnull=True),
     ),
 )

@@ -40,6 +40,7 @@ class Reminder(Record):
         STEP = "step", _("a step of the plan")
         SURGERY_MOVED = "surgery_moved", _("surgery was moved")
         SURGERY_CANCELLED = "surgery_cancelled", _("surgery was cancelled")
+        VISIT_CANCELLED = "visit_cancelled", _("a visit was cancelled")
         VISIT_ANSWERED = "visit_answered", _("an answer about a visit")
         SURGERY_POSTPONED = "surgery_postponed", _("surgery was postponed")
         QUESTION_ANSWERED = "question_answered", _("a question was answered")

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import transaction
 
 from patients.models import Episode, PlanRequest
+from reminders import telling
 from reminders.bulk import insert_rows, update_rows
 from reminders.diff import Diff, Existing, compare
 from reminders.inputs import case_of, read_episodes, rules_of
@@ -79,15 +80,17 @@ def reconcile_all(
     # Taken away before anything is read: a change that comes later leaves its own request standing.
     PlanRequest.objects.filter(episode__in=locked).delete()
     stored = _existing(locked, lock=True)
+    episodes = read_episodes(locked)
     diffs = {
         episode.pk: compare(
             stored[episode.pk],
             plan(rules_of(episode.version), case_of(episode, now), now),
             resend=resend,
         )
-        for episode in read_episodes(locked)
+        for episode in episodes
     }
     _write(diffs, now)
+    telling.of_visits_called_off(episodes, now)
     return diffs
 
 

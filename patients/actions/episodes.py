@@ -156,16 +156,12 @@ def follow_version(
 def close_episode(
     *, episode: Episode, status: str, by: User | None, now: datetime, reason: str = ""
 ) -> None:
-    """Finish or cancel an episode: it asks for no X-ray any more.
-
-    With one that is cancelled, its visits that lie ahead are cancelled too.
-    """
+    """Finish or cancel an episode: its visits that lie ahead are cancelled, and it asks for no X-ray any more."""
     if not Episode.objects.open().filter(pk=episode.pk).update(status=status):
         return
     before, episode.status = episode.status, status
-    if status == Episode.Status.CANCELLED:
-        for appointment in episode.appointments.booked().filter(starts_at__gt=now):
-            cancel_appointment(appointment=appointment, by=by, now=now, reason=reason)
+    for appointment in episode.appointments.booked().filter(starts_at__gt=now):
+        cancel_appointment(appointment=appointment, by=by, now=now, reason=reason)
     episode.imaging_requests.to_book().update(status=ImagingRequest.Status.WITHDRAWN)
     record(
         Action.UPDATE, "episode.close", by=by, obj=episode, patient=episode.patient,

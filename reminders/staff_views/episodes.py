@@ -236,11 +236,14 @@ def finish(request: HttpRequest, pk: UUID) -> HttpResponse:
                 by=staff_of(request),
                 now=clock.now(),
             )
-            reconcile(Episode.objects.for_planning().get(pk=episode.pk), now=clock.now())
+            reconcile(episode, now=clock.now())
         return done(
             request, episode.patient, _("The episode is finished; nothing more is sent for it.")
         )
-    words = _("Nothing more is sent for it. What was sent stays in the record.")
+    words = _(
+        "Nothing more is sent for it, and visits that lie ahead are cancelled and told. "
+        "What was sent stays in the record."
+    )
     return _ending(request, episode, form, _("Finish this episode"), words)
 
 

@@ -320,7 +320,9 @@ class Family(RuleBasedStateMachine):
         assert self.clinic.sending_from <= local.time() < self.clinic.sending_until
         assert episode.patient.deceased_on is None
         assert not episode.patient.is_restricted
-        assert episode.is_open or {row.kind for row in rows} == {"surgery_cancelled"}
+        assert episode.is_open or {row.kind for row in rows} <= {
+            "surgery_cancelled", "visit_cancelled",
+        }  # fmt: skip
         assert self.has_access(reader)
         off = set(
             Preference.objects.filter(user=reader, is_on=False).values_list("category", flat=True)

@@ -1,12 +1,14 @@
-"""Notices: the one mail that says that surgery moved, or was cancelled."""
+"""Notices: the one mail that says that surgery moved, was put off or cancelled, or that a visit was."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from patients import actions as records
 from reminders import actions, pipeline
-from reminders.models import Reminder
+from reminders.models import Message, Reminder
+from reminders.reconciler import reconcile
+from tests.factories import make_appointment
 
 pytestmark = pytest.mark.django_db
 WEEK = timedelta(days=7)
@@ -133,3 +135,156 @@ def test_planning_leaves_notices_alone(planned):
     )
 
     assert list(notices(planned.episode).values()) == before
+
+
+# The day of surgery is taken away
+
+
+def subjects(mailoutbox, address="pat@example.com"):
+    return [each.subject for each in mailoutbox if each.to == [address]]
+
+
+def test_a_day_that_is_taken_away_is_told_once(planned, mailoutbox):
+    move(planned, None)
+    for hours in range(0, 24 * 60, 24):
+        pipeline.dispatch(now=planned.now + timedelta(hours=hours))
+
+    assert subjects(mailoutbox).count("Your date has been put off") == 1
+    told = next(each for each in mailoutbox if each.subject == "Your date has been put off")
+    assert "Your operation will not be on Monday 27 April 2026" in told.body
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (7, ["Your new date is Monday 4 May 2026", "The date was Monday 27 April 2026"]),
+        (0, ["Your new date is Monday 27 April 2026", "please come as first planned"]),
+    ],
+)
+def test_the_day_after_one_that_was_taken_away_is_told(planned, mailoutbox, days, words):
+    move(planned, None)
+    pipeline.dispatch(now=planned.now)
+    move(planned, planned.surgery_on + timedelta(days=days))
+    pipeline.dispatch(now=planned.now)
+
+    assert subjects(mailoutbox) == ["Your date has been put off", "Your date has changed"]
+    body = " ".join(mailoutbox[-1].body.split())
+    assert [each for each in words if each not in body] == []
+
+
+def test_a_day_taken_away_and_given_back_before_anybody_was_told_is_told_to_nobody(
+    planned, mailoutbox
+):
+    move(planned, None)
+    move(planned, planned.surgery_on)
+    pipeline.dispatch(now=planned.now)
+
+    assert mailoutbox == []
+
+
+def test_a_day_moved_taken_away_and_moved_again_is_one_notice_from_the_date_people_know(
+    planned, mailoutbox
+):
+    for on in (planned.surgery_on + WEEK, None, planned.surgery_on + 2 * WEEK):
+        move(planned, on)
+    pipeline.dispatch(now=planned.now)
+
+    assert subjects(mailoutbox) == ["Your date has changed"]
+    assert "Monday 27 April 2026" in mailoutbox[0].body
+    assert "Monday 11 May 2026" in mailoutbox[0].body
+
+
+def test_a_first_day_of_surgery_is_no_news(planned, mailoutbox):
+    planned.episode.anchor_dates.filter(anchor="surgery").delete()
+
+    move(planned, planned.surgery_on + WEEK)
+
+    assert not notices(planned.episode).exists()
+
+
+# A visit is called off
+
+
+def cancel(people, visit):
+    records.cancel_appointment(appointment=visit, by=people.clerk, now=people.now)
+    return reconcile(people.episode, now=people.now)
+
+
+def test_a_visit_that_is_called_off_is_told_once_with_a_file_that_takes_it_out_of_calendars(
+    planned, mailoutbox
+):
+    visit = make_appointment(planned.episode, location=planned.location)
+
+    cancel(planned, visit)
+    reconcile(planned.episode, now=planned.now)
+    pipeline.dispatch(now=planned.now)
+
+    (mail,) = mailoutbox
+    assert mail.subject == "Your visit has been cancelled"
+    assert "Wednesday 10 June 2026 at 14:30" in mail.body
+    calendar = Message.objects.get().calendar
+    assert "METHOD:CANCEL" in calendar
+    assert f"UID:{visit.uid}" in calendar
+    assert "SEQUENCE:1" in calendar
+
+
+def test_each_visit_is_told_of_and_both_parents_are(planned):
+    for day in (10, 11):
+        visit = make_appointment(planned.child_episode, on=date(2026, 6, day))
+        records.cancel_appointment(appointment=visit, by=planned.clerk, now=planned.now)
+        reconcile(planned.child_episode, now=planned.now)
+
+    rows = notices(planned.child_episode, kind="visit_cancelled")
+    assert sorted(rows.values_list("occurrence", "recipient__email")) == sorted(
+        (number, user.email) for number in (0, 1) for user in (planned.mother, planned.father)
+    )
+
+
+def test_a_visit_that_is_over_or_was_missed_is_told_to_nobody(planned):
+    past = make_appointment(planned.episode, on=planned.now.date() - WEEK)
+    missed = make_appointment(planned.episode)
+    records.mark_missed(appointment=missed, by=planned.clerk, now=planned.now)
+
+    cancel(planned, past)
+
+    assert not notices(planned.episode).exists()
+
+
+def test_nobody_is_told_of_the_visits_of_somebody_who_died(planned):
+    make_appointment(planned.episode)
+    records.mark_deceased(
+        patient=planned.patient, on=planned.now.date(), by=planned.clerk, now=planned.now
+    )
+
+    reconcile(planned.episode, now=planned.now)
+
+    assert not notices(planned.episode).exists()
+
+
+def test_an_operation_and_its_visits_called_off_are_one_mail(planned, mailoutbox):
+    make_appointment(planned.episode)
+    actions.cancel_surgery(episode=planned.episode, by=planned.clerk, now=planned.now, reason="ill")
+
+    for hours in range(0, 24 * 60, 24):
+        pipeline.dispatch(now=planned.now + timedelta(hours=hours))
+
+    (mail,) = [each for each in mailoutbox if each.to == ["pat@example.com"]]
+    assert "Your operation on Monday 27 April 2026 will not take place" in mail.body
+    assert "Your visit on Wednesday 10 June 2026 at 14:30 will not take place" in mail.body
+    assert "METHOD:CANCEL" in Message.objects.get(recipient=planned.patient.user).calendar
+
+
+def test_visits_ahead_of_an_episode_that_is_finished_are_called_off_and_told(planned, mailoutbox):
+    visit = make_appointment(planned.episode)
+    seen_to = make_appointment(planned.episode, on=planned.now.date() - WEEK)
+
+    records.close_episode(
+        episode=planned.episode, status="finished", by=planned.clerk, now=planned.now
+    )
+    reconcile(planned.episode, now=planned.now)
+    pipeline.dispatch(now=planned.now)
+
+    visit.refresh_from_db()
+    seen_to.refresh_from_db()
+    assert (visit.status, seen_to.status) == ("cancelled", "booked")
+    assert subjects(mailoutbox) == ["Your visit has been cancelled"]
