@@ -392,6 +392,41 @@ def test_every_value_that_can_stand_in_a_text_can_be_read_at_thirteen(catalogue)
     assert too_hard == {}
 
 
+def placeholders(step, language):
+    return {
+        part: set(re.findall(r"\{[^}]*\}", text)) for part, text in step["text"][language].items()
+    }
+
+
+def test_every_step_has_spanish_words_with_the_same_things_filled_in(steps):
+    without = [key for key, step in steps.items() if "es" not in step["text"]]
+    different = {
+        key: (placeholders(step, "en-gb")["body"], placeholders(step, "es")["body"])
+        for key, step in steps.items()
+        if "es" in step["text"]
+        and placeholders(step, "en-gb")["body"] != placeholders(step, "es")["body"]
+    }
+
+    assert without == []
+    assert different == {}
+
+
+def test_titles_stand_in_lists_and_pictures_where_nothing_is_filled_in(steps):
+    titles = {text["title"] for step in steps.values() for text in step["text"].values()}
+
+    assert [title for title in titles if "{" in title] == []
+
+
+def test_a_spanish_text_is_no_english_one(steps):
+    english = re.compile(r"\b(the|your|and|you|with|call us)\b", re.I)
+    found = {
+        key: match[0]
+        for key, step in steps.items()
+        if (match := english.search(re.sub(r"\{[^}]*\}", "", words(step, "es"))))
+    }
+    assert found == {}
+
+
 def test_subjects_are_short(steps):
     assert [s["text"]["en-gb"]["subject"] for s in steps.values()
             if len(s["text"]["en-gb"]["subject"]) > 45] == []  # fmt: skip
