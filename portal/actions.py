@@ -147,6 +147,11 @@ def set_reading(
     return bool({"time_zone", "mail_at"} & after.keys())
 
 
+def set_language(*, user: User, language: str, by: User) -> None:
+    """Choose the language of somebody's pages and mails, and nothing else."""
+    set_reading(user=user, language=language, time_zone=user.time_zone, mail_at=user.mail_at, by=by)
+
+
 @transaction.atomic
 def pause_mail(
     *, user: User, starts_on: date | None, ends_on: date | None, by: User | None, reason: str = ""

@@ -24,8 +24,11 @@ def chosen(request: HttpRequest) -> str:
 
 
 def speak(request: HttpRequest, language: str) -> None:
-    """Show this page in the language of the account that it is about, unless this browser has another wish."""
-    if not chosen(request):
+    """Show this page in the language of the account that it is about.
+
+    What was chosen in this browser goes before it, and so does the account of whoever is signed in.
+    """
+    if not chosen(request) and not request.user.is_authenticated:
         translation.activate(language)
         request.LANGUAGE_CODE = language
 

@@ -97,7 +97,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     language = request.POST.get("language", "")
     if language in languages.OWN_NAMES and request.user.is_authenticated:
         user = request.user
-        actions.set_reading(user=user, language=language, time_zone=user.time_zone, by=user)
+        actions.set_language(user=user, language=language, by=user)
     return set_language(request)
 
 
@@ -170,7 +170,7 @@ def _sign_in_invited(request: HttpRequest, invitation: Invitation, form: WayInFo
     )
     request.session.pop(PROVEN, None)
     if language := languages.chosen(request):
-        actions.set_reading(user=user, language=language, time_zone=user.time_zone, by=user)
+        actions.set_language(user=user, language=language, by=user)
     is_passkey = chosen["way"] == WayInForm.Way.PASSKEY
     goes_to = reverse("mfa_add_webauthn") if is_passkey else settings.LOGIN_REDIRECT_URL
     # By allauth's own door, so that its stages (second factor) and signals hold here too.

@@ -14,13 +14,12 @@ from django.contrib.auth.decorators import login_not_required
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from patients.care import care_of
-from portal import clock
+from portal import clock, languages
 from portal.models import User
 from procedures.models import Category
 from reminders import actions, history
@@ -141,12 +140,13 @@ def mail_settings(request: HttpRequest, token: str) -> HttpResponse:
         return _invalid_link(request)
     reader, _category = holder
     before = _signed(actions.chosen_by(reader), reader.pk)
-    with translation.override(reader.language):
-        desk = _desk(request, reader, BY_LINK)
-    with translation.override(reader.language):
-        undo = before if desk.is_done and request.POST.get("do") != "undo" else ""
-        context = {**_context(reader, desk, undo), "is_done": desk.is_done, "token": token}
-        return render(request, "portal/mail_settings.html", context)
+    languages.speak(request, reader.language)
+    desk = _desk(request, reader, BY_LINK)
+    # It may be another one now.
+    languages.speak(request, reader.language)
+    undo = before if desk.is_done and request.POST.get("do") != "undo" else ""
+    context = {**_context(reader, desk, undo), "is_done": desk.is_done, "token": token}
+    return render(request, "portal/mail_settings.html", context)
 
 
 @login_not_required
@@ -162,6 +162,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if holder is None:
         return _invalid_link(request)
     user, category = holder
+    languages.speak(request, user.language)
     context = {
         "category": category,
         "category_label": Category(category).label,

@@ -8,8 +8,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from portal import languages
-from portal.models import AuditEvent
+from portal import actions, clock, languages
+from portal.models import AuditEvent, User
+from reminders import unsubscribe
 from tests.people import People
 
 CHOOSE = "/language/"
@@ -105,6 +106,68 @@ class TestSomebodySignedIn:
             assert 'action="/language/"' in page, name
             assert 'lang="ar"' in page, name
             assert f'name="next" value="{reverse(name)}"' in page
+
+
+@pytest.fixture
+def invited(people: People, django_capture_on_commit_callbacks, mailoutbox):
+    """Somebody who reads Spanish and has no way to sign in yet, and the address of the link in their mail."""
+    user = User.objects.create_user("new@example.com", name="Nadia New", language="es")
+    with django_capture_on_commit_callbacks(execute=True):
+        actions.invite(user=user, clinic=people.clinic, by=people.clerk, now=clock.now())
+    return user, re.search(r"/invitation/[^/\s]+/", mailoutbox[-1].body)[0]
+
+
+class TestALinkInAMail:
+    def test_an_invitation_and_its_page_speak_as_the_account(self, invited, mailoutbox):
+        _user, address = invited
+
+        assert mailoutbox[-1].subject == "Su invitación de Harbour Hip Clinic"
+        browser = Client(headers={"Accept-Language": "en"})
+        assert language_of(browser.get(address)) == ("es", "ltr")
+        # The next page is about nobody.
+        assert language_of(browser.get("/"))[0] == "en-gb"
+
+    def test_what_was_chosen_on_the_way_in_becomes_the_accounts(self, invited):
+        user, address = invited
+        browser = Client()
+        choose(browser, "ar", address)
+        assert language_of(browser.get(address)) == ("ar", "rtl")
+
+        browser.post(address, {"way": "code"})
+
+        user.refresh_from_db()
+        assert user.language == "ar"
+
+    def test_who_chose_nothing_keeps_what_the_clinic_entered(self, invited):
+        user, address = invited
+        Client().post(address, {"way": "code"})
+
+        user.refresh_from_db()
+        assert user.language == "es"
+
+    @pytest.mark.parametrize("page", ["reminders:unsubscribe", "reminders:mail_settings"])
+    def test_a_link_that_works_without_a_login_speaks_as_its_reader(self, people: People, page):
+        user = people.patient.user
+        user.language = "es"
+        user.save()
+        token = unsubscribe.link(user.pk, "preparation").rstrip("/").rpartition("/")[2]
+        address = reverse(page, args=[token])
+
+        assert language_of(Client().get(address))[0] == "es"
+        other = Client()
+        choose(other, "ar", address)
+        assert language_of(other.get(address))[0] == "ar"
+
+    def test_a_code_by_mail_speaks_as_the_account(self, people: People, mailoutbox):
+        user = people.patient.user
+        user.language = "es"
+        user.save()
+        Client(headers={"Accept-Language": "en"}).post(
+            "/accounts/login/code/", {"email": user.email}
+        )
+
+        assert mailoutbox[-1].subject == "Su código para iniciar sesión"
+        assert "Nadie de la clínica" in mailoutbox[-1].body
 
 
 class TestMarks:
