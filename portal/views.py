@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext, ngettext
@@ -283,6 +285,35 @@ def outbox_part(request: HttpRequest, pk: str, number: int) -> HttpResponse:
 def mail_page(html: str) -> HttpResponse:
     """The HTML of a mail, for a frame. Give the view MAIL_POLICY, and X-Frame-Options of the same origin."""
     return HttpResponse(html.replace("</head>", f"{OPEN_LINKS_OUTSIDE}</head>", 1))
+
+
+# --- Without a network -------------------------------------------------------------------------
+
+# What the page for no network needs; the service worker keeps them.
+OFFLINE_FILES = (
+    "bootstrap/css/bootstrap.min.css", "portal/css/tokens.css", "portal/css/layout.css",
+    "portal/css/components.css", "portal/css/forms.css", "portal/icons.svg", "portal/app-icon.svg",
+    "portal/js/offline.js", "portal/js/stepwise.js", "portal/js/session.js",
+)  # fmt: skip
+
+
+@login_not_required
+@require_safe
+def offline(request: HttpRequest) -> HttpResponse:
+    """Whom to call where there is no network. It is fetched without cookies, and is the same for everybody."""
+    return render(request, "portal/offline.html", {"clinic": _only_clinic()})
+
+
+@login_not_required
+@require_safe
+def service_worker(request: HttpRequest) -> HttpResponse:
+    """The program that shows that page. It lies at the root: its place is what it may look after."""
+    files = [reverse("portal:offline"), *(static(name) for name in OFFLINE_FILES)]
+    version = hashlib.sha256(" ".join(files).encode()).hexdigest()[:12]
+    context = {"files": files, "version": version}
+    return render(
+        request, "portal/service-worker.js", context, content_type="text/javascript; charset=utf-8"
+    )
 
 
 # --- Health ----------------------------------------------------------------------------------

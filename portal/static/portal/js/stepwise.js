@@ -65,6 +65,20 @@
     if (summary) summary.focus();
   };
 
+  // Where there is no network: whom to call, and today's list as last seen. Gone with signing out, or another's sign-in.
+  const owner = document.body.dataset.offline;
+  const forget = () => "caches" in window && caches.delete("stepwise-seen");
+  if (owner && "serviceWorker" in navigator) {
+    if (localStorage.getItem("stepwise-owner") !== owner) {
+      forget();
+      localStorage.setItem("stepwise-owner", owner);
+    }
+    navigator.serviceWorker.register("/service-worker.js").catch(() => {});
+  }
+  document.addEventListener("submit", (event) => {
+    if (event.target.action.endsWith("/accounts/logout/")) forget();
+  });
+
   settle(document);
   document.addEventListener("htmx:afterSettle", (event) => {
     settle(event.target);
