@@ -44,6 +44,16 @@ def settle(*, database: str, email_url: str = "outbox:") -> Path:
     return folder
 
 
+def open_site() -> None:
+    """Serve pages to a test's browser as a clinic would: collected static files, but no TLS to redirect to."""
+    from django.conf import settings
+    from django.core.management import call_command
+
+    call_command("collectstatic", verbosity=0, interactive=False)
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.SECURE_SSL_REDIRECT = False
+
+
 def database_url(database: str, folder: Path) -> str:
     """Start what the database needs and return its address."""
     if database == "sqlite":

@@ -1,0 +1,81 @@
+"""Whether the time of an answer tells that an address has an account: each way in, for known and unknown addresses.
+
+`make bench-ways-in` prints the medians, their difference and their ratio; it ends with 1 where a difference is
+more than 5 ms. Known and unknown take turns, so that both see the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.bench_web import timed
+from benchmarks.ground import open_site, settle
+
+MOST_APART = 5.0  # milliseconds
+WAYS: dict[str, tuple[str, Callable[[str], dict[str, str]]]] = {
+    "sign in, wrong password": (
+        "/accounts/login/",
+        lambda email: {"login": email, "password": "violet staircase 1932"},
+    ),
+    "forgotten password": ("/accounts/password/reset/", lambda email: {"email": email}),
+    "code by mail": ("/accounts/login/code/", lambda email: {"email": email}),
+    "new invitation": ("/invitation/new/", lambda email: {"email": email}),
+}
+
+
+def main() -> int:
+    """Measure each way in."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", default="sqlite", choices=("sqlite", "postgresql"))
+    parser.add_argument("--rounds", type=int, default=100)
+    options = parser.parse_args()
+    settle(database=options.database)
+    open_site()
+    ready(options.rounds)
+    print(f"{'way in':28}{'known ms':>10}{'unknown ms':>12}{'apart ms':>10}{'ratio':>8}")
+    far = [name for name, way in WAYS.items() if not measure(name, *way, options.rounds)]
+    print(f"target: at most {MOST_APART:.0f} ms apart; missed: {', '.join(far) or 'none'}")
+    return 1 if far else 0
+
+
+def ready(rounds: int) -> None:
+    """Accounts, half of them invited and never signed in, and no limit on how often one may try."""
+    from django.conf import settings
+
+    from portal import actions, clock
+    from tests.factories import make_clinic, make_user
+
+    settings.ACCOUNT_RATE_LIMITS = False
+    clinic = make_clinic("Harbour Hip Clinic")
+    for number in range(rounds):
+        user = make_user(f"known-{number}@example.com")
+        if number % 2:
+            actions.invite(user=user, clinic=clinic, by=None, now=clock.now())
+
+
+def measure(name: str, path: str, fields: Callable[[str], dict[str, str]], rounds: int) -> bool:
+    """Print one way in; whether both kinds of address are answered in nearly the same time."""
+    taken: dict[str, list[float]] = {"known": [], "unknown": []}
+    for number in range(rounds):
+        for kind, times in taken.items():
+            times.append(once(path, fields(f"{kind}-{number}@example.com")))
+    known, unknown = (statistics.median(taken[kind]) for kind in ("known", "unknown"))
+    apart = abs(known - unknown)
+    print(f"{name:28}{known:>10.2f}{unknown:>12.2f}{apart:>10.2f}{known / unknown:>8.2f}")
+    return apart <= MOST_APART
+
+
+def once(path: str, fields: dict[str, str]) -> float:
+    """Milliseconds of one try, by a stranger's browser."""
+    from django.test import Client
+
+    browser: Any = Client()
+    return timed(lambda: browser.post(path, fields))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
