@@ -62,11 +62,38 @@ def care_of(request: HttpRequest, verb: str, patient_id: UUID | None = None) -> 
     care = _choose(reader, patients, str(patient_id or request.session.get(CHOSEN, "")))
     request.__dict__["care"] = care
     if care.patient:
+        _refuse_over(request, care, verb)
         timezone.activate(care.zone)
         audit.note_read(
             request, verb, obj=care.patient, clinic=care.patient.clinic, patient_id=care.patient.id
         )
     return care
+
+
+class RecordIsQuiet(Exception):
+    """The chosen patient has died: pages about what to do are not for the people left behind."""
+
+
+# What stays open: what was written, who read it, and taking it along.
+STAYS_OPEN = frozenset(
+    {
+        "messages.read",
+        "message.read",
+        "access.read",
+        "my_data.read",
+        "my_data.download",
+        "settings.read",
+    }
+)
+
+
+def _refuse_over(request: HttpRequest, care: Care, verb: str) -> None:
+    """Raise RecordIsQuiet for a page about what to do; `patients.middleware` answers it with a page of its own."""
+    if care.patient and care.patient.deceased_on and verb not in STAYS_OPEN:
+        audit.note_read(
+            request, verb, obj=care.patient, clinic=care.patient.clinic, patient_id=care.patient.id
+        )
+        raise RecordIsQuiet
 
 
 def _own_patients(reader: User) -> list[Patient]:

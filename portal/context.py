@@ -44,6 +44,7 @@ CONSENTS = Place("consents", _("Consent"), "pin", "patients:consents")
 XRAYS = Place("xrays", _("X-rays"), "xray", "patients:xrays")
 SMOKE_FREE = Place("smoke_free", _("Smoke-free"), "smoking_cessation", "patients:smoke_free")
 ACCESS = Place("who_can_see", _("Who can see"), "shield", "patients:who_can_see")
+MY_DATA = Place("my_data", _("My data"), "key", "reminders:my_data")
 MORE = (
     CHECK_IN,
     EXERCISES,
@@ -53,9 +54,13 @@ MORE = (
     Place("guide_list", _("Guide"), "book", "procedures:guide_list"),
     Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings"),
     ACCESS,
+    MY_DATA,
 )
 # What a carer who may see visits and reminders alone is not led to.
 FULL_VIEW_ONLY = frozenset({PLAN, CHECK_IN, EXERCISES, SMOKE_FREE, XRAYS, CONSENTS, ACCESS})
+
+# What is left to go to once the patient has died.
+QUIET = frozenset({MAIN[-1], ACCESS, MY_DATA})
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -94,6 +99,8 @@ def _hidden(care: Any) -> frozenset[Place]:
     """The places that are not for this reader, or not for this patient."""
     if care is None or care.patient is None:
         return frozenset({SMOKE_FREE})
+    if care.patient.deceased_on:
+        return frozenset({*MAIN, *MORE} - QUIET)
     hidden = frozenset() if care.has_full_view else FULL_VIEW_ONLY
     return hidden if care.patient.uses_nicotine else hidden | {SMOKE_FREE}
 

@@ -147,6 +147,7 @@ MIDDLEWARE = [
     "portal.middleware.Reader",
     # Innermost: what a view noted is written before anything else sees the answer.
     "portal.middleware.ReadAudit",
+    "patients.middleware.QuietRecord",
 ]
 
 ROOT_URLCONF = "portal.urls"

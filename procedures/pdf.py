@@ -27,7 +27,7 @@ TITLE, CHAPTER, HEADING, BODY, SMALL = 22, 16, 13, 11, 9  # points
 Chapter = tuple[Page, Sequence[Section]]
 
 
-class _Sheets(FPDF):
+class Sheets(FPDF):
     """A4 sheets with the guide's name and the number of the page at the foot."""
 
     def __init__(self, name: str) -> None:
@@ -70,7 +70,7 @@ def guide_as_pdf(found: Guide, chapters: Iterable[Chapter], *, clinic: str, on: 
 
     Raises LettersMissing where a word of it, or of what the clinic filled in, cannot be written.
     """
-    sheets = _Sheets(found.procedure.name)
+    sheets = Sheets(found.procedure.name)
     sheets.set_lang(found.pages[0].language if found.pages else "en-gb")
     sheets.add_page()
     sheets.line_of(found.procedure.name, TITLE, style="B")
@@ -80,7 +80,7 @@ def guide_as_pdf(found: Guide, chapters: Iterable[Chapter], *, clinic: str, on: 
     return bytes(sheets.output())
 
 
-def _put_chapter(sheets: _Sheets, page: Page, sections: Iterable[Section]) -> None:
+def _put_chapter(sheets: Sheets, page: Page, sections: Iterable[Section]) -> None:
     sheets.start_section(letters(page.title))
     sheets.ln(4)
     sheets.line_of(page.title, CHAPTER, style="B")
@@ -89,7 +89,7 @@ def _put_chapter(sheets: _Sheets, page: Page, sections: Iterable[Section]) -> No
         _put_section(sheets, section)
 
 
-def _put_section(sheets: _Sheets, section: Section) -> None:
+def _put_section(sheets: Sheets, section: Section) -> None:
     sheets.start_section(letters(section.heading), level=1)
     sheets.ln(2)
     sheets.line_of(section.heading, HEADING, style="B")

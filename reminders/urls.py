@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from reminders import settings_views, views
+from reminders import data_views, settings_views, views
 
 app_name = "reminders"
 urlpatterns = [
     path("today/", views.today, name="today"),
     path("plan/", views.plan, name="plan"),
+    path("my-data/", data_views.my_data, name="my_data"),
+    path("my-data/download/<slug:form>/", data_views.my_data_file, name="my_data_file"),
     path("messages/", views.messages, name="messages"),
     path("messages/<uuid:pk>/", views.message, name="message"),
     path("messages/<uuid:pk>/html/", views.message_html, name="message_html"),

@@ -5,11 +5,15 @@ from __future__ import annotations
 from uuid import UUID
 
 from csp.decorators import csp
+from django.contrib import messages as notes
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from patients.actions import answer_step, withdraw_answer
 from patients.care import Care, care_of
@@ -152,6 +156,8 @@ def answer(request: HttpRequest, pk: UUID) -> HttpResponse:
     given = request.POST.get("answer", "")
     if request.method == "GET" or row.step is None or not can_be_answered(row):
         return redirect("reminders:why", pk=pk)
+    if not row.episode.is_open:
+        return _closed_meanwhile(request)
     if given == "undo":
         _undo(row, care)
     elif given in StepResponse.Answer:
@@ -162,6 +168,14 @@ def answer(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return render(request, "reminders/_step.html", {"card": _card(row, care)})
     return redirect(own_path(request, "reminders:today"))
+
+
+def _closed_meanwhile(request: HttpRequest) -> HttpResponse:
+    """The plan was closed while its page was open: say so, and show how things stand now."""
+    notes.warning(request, _("This plan was closed meanwhile. There is nothing more to do for it."))
+    if request.headers.get("HX-Request"):
+        return HttpResponseClientRedirect(reverse("reminders:today"))
+    return redirect("reminders:today")
 
 
 def _undo(row: Reminder, care: Care) -> None:

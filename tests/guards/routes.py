@@ -28,6 +28,7 @@ OPEN: dict[str, str] = {
     "reminders:mail_settings": "the link in a mail works without a login; it shows choices, and no patient",
     "reminders:unsubscribe": "the link in a mail works without a login (RFC 8058)",
     "patients:calendar_feed_file": "calendar programs do not sign in; the address is the secret",
+    "patients:email_change": "the link in a mail to an address that has no login yet",
     "metrics": "Prometheus brings a token of its own; no personal data",
     "admin:login": "sends to the one sign-in page",
 }
@@ -108,6 +109,14 @@ TABLE: dict[str, Route] = {
     "patients:consents": Route(SIGN_IN, everyone(OK)),
     "patients:consent": Route(SIGN_IN, OF_THE_PATIENT | {"carer": OK}, FORM),
     "patients:xrays": Route(SIGN_IN, everyone(OK)),
+    "patients:contact_phone": Route(SIGN_IN, everyone(OK), FORM),
+    "patients:contact_email": Route(SIGN_IN, everyone(OK), FORM),
+    "patients:email_change": Route(MISSING, everyone(MISSING), FORM),
+    "reminders:my_data": Route(SIGN_IN, everyone(OK)),
+    "reminders:my_data_file": Route(
+        SIGN_IN, everyone(OK) | {"former_carer": MISSING, "nobody": MISSING, "clerk": MISSING,
+                                 "surgeon": MISSING, "manager": MISSING}
+    ),
     "patients:smoke_free": Route(SIGN_IN, everyone(OK)),
     "patients:smoke_free_plan": Route(
         SIGN_IN,

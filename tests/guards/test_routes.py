@@ -30,7 +30,7 @@ from tests.people import People
 OURS = ("portal:", "procedures:", "patients:", "reminders:")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 TOKEN_ROUTES = (
-    "patients:calendar_feed_file", "portal:accept_invitation", "reminders:unsubscribe",
+    "patients:calendar_feed_file", "patients:email_change", "portal:accept_invitation", "reminders:unsubscribe",
     "reminders:mail_settings",
 )  # fmt: skip
 
@@ -89,6 +89,8 @@ def own(people: People) -> dict[str, str]:
         "patients:check_in_result": [uuid4()],
         "patients:exercise_log": [prescribed(people).pk],
         "patients:consent": [people.episode.pk, published(people).key],
+        "patients:email_change": ["nonsense"],
+        "reminders:my_data_file": ["json"],
         "patients:slip_log": [people.episode.pk],
         "patients:slip_withdraw": [slipped(people).pk],
         "procedures:guide": ["no-such-procedure"],

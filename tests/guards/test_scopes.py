@@ -16,6 +16,9 @@ PAGES = (
     "today.py",
     "timeline.py",
     "history.py",
+    "export.py",
+    "fhir.py",
+    "data_views.py",
 )
 SCOPES = frozenset({"own", "visible_to"})
 
@@ -25,6 +28,10 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("portal/views.py", "OutboxMail"): "the demo's mail, invented; 404 outside the demo",
     ("patients/views/access.py", "AuditEvent"): "the trail of the one patient that care_of gave",
     ("patients/views/feeds.py", "CalendarFeed"): "the reader's own, by user; or by its secret",
+    ("reminders/export.py", "AnchorDate"): "of episodes that were fetched by their scope",
+    ("reminders/export.py", "StepResponse"): "of episodes that were fetched by their scope",
+    ("reminders/export.py", "SmokeFreePlan"): "of episodes that were fetched by their scope",
+    ("reminders/export.py", "Preference"): "the reader's own choices, by user",
     ("patients/care.py", "RelatedPerson"): "the reader's own links, by user",
     ("reminders/settings_views.py", "User"): "whom the signed link in a mail names",
     (
