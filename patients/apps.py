@@ -9,8 +9,9 @@ class PatientsConfig(AppConfig):
     name = "patients"
 
     def ready(self) -> None:
-        """Have plans worked out again when a clinic's zone or sending window changes, and prove who is invited."""
+        """Have plans follow a clinic's zone and sending window, prove who is invited, fill the table of worklists."""
         # Models are not loaded before this.
+        import patients.causes  # noqa: F401
         from patients.actions import birth_dates_of, request_plans_of_clinic
         from portal.actions import AFTER_TIMING, BIRTH_DATES
 

@@ -206,6 +206,12 @@ class TaskQuerySet(models.QuerySet):
         )
 
 
+class StepResponseQuerySet(_OfPatientQuerySet):
+    """Answers and questions about steps by who is asking."""
+
+    _patient_path = "episode__patient"
+
+
 class NoteQuerySet(_OfPatientQuerySet):
     """Notes of staff by who is asking."""
 

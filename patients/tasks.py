@@ -1,4 +1,4 @@
-"""The beat tasks of the records: alerts that wait, access that ends, and lists that are brought in.
+"""The beat tasks of the records: alerts that wait, access that ends, lists brought in, worklists.
 
 Each may run twice, or late.
 """
@@ -9,7 +9,14 @@ import time
 
 from celery import shared_task
 
-from patients.actions import escalate_alerts, imports, plan_access_notices, send_access_notices
+from patients.actions import (
+    count_tasks,
+    escalate_alerts,
+    imports,
+    plan_access_notices,
+    send_access_notices,
+    sync_tasks,
+)
 from patients.models import ImportBatch
 from portal import clock
 from portal.heartbeat import beat
@@ -50,3 +57,13 @@ def tell_of_access() -> int:
     told = send_access_notices(now=clock.now())
     beat("tell_of_access")
     return told
+
+
+@shared_task
+def sync_worklists() -> int:
+    """Open and close tasks as their causes come and go, and count them. Returns how many changed."""
+    now = clock.now()
+    changed = sync_tasks(now=now)
+    count_tasks(now=now)
+    beat("sync_worklists")
+    return changed

@@ -68,7 +68,13 @@ def _address(name: str) -> str:
 
 def _groups() -> list[tuple[str, list[Entry]]]:
     return [
-        ("", [(_("Today"), "today", "index", "today.view")]),
+        (
+            "",
+            [
+                (_("Today"), "today", "index", "today.view"),
+                (_("Worklists"), "task_alt", "worklist", "task.view"),
+            ],
+        ),
         (_("Patients"), _patients()),
         (_("Appointments and X-rays"), _appointments()),
         (_("Messages"), _messages()),
@@ -133,6 +139,7 @@ def _messages() -> list[Entry]:
 def _catalogue() -> list[Entry]:
     return [
         (_("Pathways"), "checklist", "procedures_pathwayversion_changelist", "pathwayversion.view"),
+        (_("Simulator"), "play_circle", "simulator", "pathwayversion.view"),
         (_("Procedures"), "orthopedics", "procedures_procedure_changelist", "procedure.view"),
         (_("Disagreements"), "balance", "procedures_disagreement_changelist", "disagreement.view"),
         (_("Clinic slots"), "edit_note", "procedures_slot_changelist", "slot.view"),

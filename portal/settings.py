@@ -331,6 +331,7 @@ CELERY_BEAT_SCHEDULE = {
     "escalate": tick("patients.tasks.escalate", 60),
     "tell_of_access": tick("patients.tasks.tell_of_access", 60 * 60),
     "answer_requests": tick("portal.tasks.answer_requests", 15),
+    "sync_worklists": tick("patients.tasks.sync_worklists", 30 if STEPWISE_DEMO else 300),
     "check_balance": tick("reminders.tasks.check_balance", 15 * 60),
     "work_on_imports": tick("patients.tasks.work_on_imports", 3),
     "empty_imports": tick("patients.tasks.empty_imports", 24 * 60 * 60),

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from patients import actions as records
-from patients.models import Episode, MoveRequest, Patient
+from patients.models import Episode, Hold, MoveRequest, Patient, StepResponse
 from portal import audit
 from portal.actions import pause_mail, set_reading
 from portal.models import AuditEvent, User
@@ -25,11 +26,10 @@ from procedures.models import Category, PathwayVersion
 from reminders import telling
 from reminders.diff import STOPPED_BY_STAFF, Diff
 from reminders.inputs import case_of, rules_of, sample_case
-from reminders.models import Decision, Preference, Reminder
+from reminders.models import Decision, Preference, Reminder, Suppression
+from reminders.overrides import NONE, Choices
 from reminders.planner import Desired, plan
 from reminders.reconciler import preview, preview_all, reconcile
-
-NOTICE_IS_GOOD_FOR = timedelta(days=7)
 
 
 def preview_booking(
@@ -61,14 +61,13 @@ def preview_anchor(
     anchor: str,
     on: date | None,
     now: datetime,
-    resend: frozenset[str] = frozenset(),
 ) -> Diff:
-    """What moving one date would change in the plan. Writes nothing."""
+    """What moving one date, or taking it away, would change in the plan. Writes nothing."""
     case = case_of(episode, now)
     anchors = {name: day for name, day in {**case.anchors, anchor: on}.items() if day is not None}
     moved = sample_case(episode.patient, anchors, now)
     what_if = replace(case, anchors=anchors, attributes=moved.attributes)
-    return preview(episode, now=now, case=what_if, resend=resend)
+    return preview(episode, now=now, case=what_if)
 
 
 @transaction.atomic
@@ -80,9 +79,9 @@ def move_anchor(
     by: User | None,
     now: datetime,
     reason: str = "",
-    resend: frozenset[str] = frozenset(),
+    choices: Choices = NONE,
 ) -> Diff:
-    """Set or move one date of an episode; all that counts from it moves too.
+    """Set, move or take away one date of an episode; all that counts from it follows, but for what staff `choices` say.
 
     When the day of surgery moves, or is taken away, each person who gets the patient's mail is told once.
     Raises ValidationError.
@@ -90,10 +89,63 @@ def move_anchor(
     before = records.set_anchor(
         episode=episode, anchor=anchor, on=on, by=by, now=now, reason=reason
     )
-    diff = reconcile(episode, now=now, resend=resend)
+    diff = reconcile(episode, now=now, choices=choices)
+    if choices:
+        audit.record(
+            AuditEvent.Action.EXECUTE, "episode.override", by=by, obj=episode, clinic=episode.patient.clinic,
+            patient_id=episode.patient_id, reason=reason,
+            after={f"{change}: {step}": str(choice) for (change, step), choice in choices.items()},
+        )  # fmt: skip
     if anchor == "surgery":
         telling.of_the_date(episode, before, on, now)
     return diff
+
+
+@transaction.atomic
+def hold(
+    *,
+    episode: Episode,
+    by: User,
+    now: datetime,
+    reason: str,
+    step_key: str = "",
+    category: str = "",
+) -> Diff:
+    """Stop a step, a category, or with neither the whole plan (`place_hold`). Raises ValidationError."""
+    records.place_hold(
+        episode=episode, step_key=step_key, category=category, by=by, now=now, reason=reason
+    )
+    return reconcile(episode, now=now)
+
+
+@transaction.atomic
+def lift_hold(*, hold: Hold, by: User, now: datetime) -> Diff:
+    """Plan again what was held back. What has become too late meanwhile is left out."""
+    records.lift_hold(hold=hold, by=by, now=now)
+    return reconcile(hold.episode, now=now)
+
+
+def preview_holds(*, episode: Episode, held: frozenset[str], now: datetime) -> Diff:
+    """What holding back exactly `held` would change in the plan. Writes nothing."""
+    return preview(episode, now=now, case=replace(case_of(episode, now), holds=held))
+
+
+@transaction.atomic
+def lift_suppression(*, suppression: Suppression, by: User, now: datetime, reason: str) -> bool:
+    """Let mail go to an address again. False where it does already. What failed meanwhile is not sent again."""
+    lifted = Suppression.objects.filter(pk=suppression.pk, lifted_at=None).update(lifted_at=now)
+    if not lifted:
+        return False
+    people = Patient.objects.filter(
+        Q(user__email=suppression.address) | Q(related_people__user__email=suppression.address)
+    )
+    for patient in people.select_related("clinic").distinct():
+        audit.record(
+            AuditEvent.Action.UPDATE, "suppression.lift", by=by, obj=suppression, clinic=patient.clinic,
+            patient_id=patient.pk, reason=reason,
+        )  # fmt: skip
+        records.sync_tasks(now=now, kinds=["unreachable", "not_ready"], patient=patient)
+    return True
 
 
 def preview_version(
@@ -183,6 +235,15 @@ def answer_wish(*, wish: MoveRequest, by: User, now: datetime, **answer: Any) ->
     reconcile(episode, now=now)
     telling.of_news(episode, Reminder.Kind.VISIT_ANSWERED, now)
     return True
+
+
+@transaction.atomic
+def reply_to_question(*, response: StepResponse, reply: str, by: User, now: datetime) -> bool:
+    """Answer a question (`patients.actions.reply_to_question`) and tell whoever asked. Raises ValidationError."""
+    is_first = records.reply_to_question(response=response, reply=reply, by=by, now=now)
+    if is_first:
+        telling.of_a_reply(response, now)
+    return is_first
 
 
 @transaction.atomic

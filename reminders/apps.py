@@ -10,8 +10,9 @@ class RemindersConfig(AppConfig):
     name = "reminders"
 
     def ready(self) -> None:
-        """Listen to the webhooks of mail providers; say about which episodes something was sent."""
+        """Listen to mail providers; say about which episodes something was sent; fill the table of worklists."""
         # Models are not loaded before this.
+        import reminders.causes  # noqa: F401
         from patients.actions import imports
         from reminders.bounces import on_tracking
         from reminders.taking_back import sent_of

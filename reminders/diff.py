@@ -74,7 +74,8 @@ class Existing:
 class Item:
     """One line of a diff. `existing` is None for a new row, `desired` for a dropped one.
 
-    `correction` is the number a new row gets: 0 for a first sending.
+    `correction` is the number a new row gets: 0 for a first sending. Where staff chose otherwise, `pins` says
+    that the row stays where it is put, and `stops` that it is stopped for good.
     """
 
     change: Change
@@ -82,6 +83,8 @@ class Item:
     desired: Desired | None = None
     correction: int = 0
     asks: bool = False
+    pins: bool = False
+    stops: bool = False
 
     @property
     def key(self) -> Key:
@@ -95,7 +98,7 @@ class Item:
     def writes(self) -> bool:
         """Whether applying the diff changes a row for this item."""
         if self.change is Change.KEPT:
-            return self.refreshes
+            return self.pins or self.refreshes
         return self.change in {Change.MOVED, Change.NEW, Change.DROPPED} or (
             self.change is Change.TOO_LATE and self._is_news
         )
@@ -118,7 +121,7 @@ class Item:
         row, wanted = self.existing, self.desired
         if row is None or wanted is None:
             return wanted.valid_until if wanted else None
-        if row.is_pinned and self.change is Change.KEPT:
+        if (row.is_pinned or self.pins) and self.change is Change.KEPT:
             return row.valid_until
         if self.change is not Change.KEPT or not wanted.is_late:
             return wanted.valid_until

@@ -102,6 +102,18 @@ def _visit_cancelled(row: Reminder, values: Mapping[str, str]) -> Wording:
     )
 
 
+def _question_answered(row: Reminder, values: Mapping[str, str]) -> Wording:
+    body = _("You asked us about one of your steps. Our answer waits for you in your web login.")
+    return Wording(
+        language=row.recipient.language,
+        subject=_("Your question has an answer"),
+        title=_("We have answered your question"),
+        todo=_("Sign in to read the answer."),
+        body_html=format_html("<p>{}</p>", body),
+        body_text=body,
+    )
+
+
 def _day(value: str) -> str:
     return date_format(date.fromisoformat(value), "l j F Y")
 
@@ -112,4 +124,5 @@ _WORDS: dict[str, Callable[[Reminder, Mapping[str, str]], Wording]] = {
     Reminder.Kind.SURGERY_CANCELLED: _surgery_cancelled,
     Reminder.Kind.VISIT_CANCELLED: _visit_cancelled,
     Reminder.Kind.VISIT_ANSWERED: _visit_answered,
+    Reminder.Kind.QUESTION_ANSWERED: _question_answered,
 }

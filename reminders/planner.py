@@ -137,6 +137,11 @@ class Case:
         """The clinic's local day at `now`."""
         return now.astimezone(_zone(self.zone)).date()
 
+    def is_held(self, key: str, category: str) -> bool:
+        """Whether staff stopped a step, by itself, with its category, or with everything."""
+        targets = (EVERYTHING, f"category:{category}", f"step:{key}")
+        return bool(self.holds) and not self.holds.isdisjoint(targets)
+
 
 @dataclass(frozen=True, slots=True)
 class Desired:
@@ -186,14 +191,9 @@ def plan(rules: Iterable[Rule], case: Case, now: datetime) -> list[Desired]:
 
 
 def _applies(rule: Rule, case: Case) -> bool:
-    if rule.key in case.ended_steps or _is_held(rule, case.holds):
+    if rule.key in case.ended_steps or case.is_held(rule.key, rule.category):
         return False
     return holds(rule.condition, case.attributes)
-
-
-def _is_held(rule: Rule, stopped: frozenset[str]) -> bool:
-    targets = (EVERYTHING, f"category:{rule.category}", f"step:{rule.key}")
-    return bool(stopped) and not stopped.isdisjoint(targets)
 
 
 def _rows(rule: Rule, case: Case, now: datetime) -> Iterator[Desired]:

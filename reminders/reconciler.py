@@ -20,6 +20,7 @@ from reminders.bulk import insert_rows, update_rows
 from reminders.diff import Diff, Existing, compare
 from reminders.inputs import case_of, read_episodes, rules_of
 from reminders.models import Message, Reminder
+from reminders.overrides import NONE, Choices, overridden
 from reminders.planner import Case, Intent, Key, Rule, plan
 from reminders.written import CHANGED, NEW, changed_row, new_row
 
@@ -38,11 +39,15 @@ def preview(
     case: Case | None = None,
     rules: Sequence[Rule] | None = None,
     resend: frozenset[str] = frozenset(),
+    choices: Choices = NONE,
 ) -> Diff:
     """What `reconcile` would change, with another case or other rules in place of the stored ones. Writes nothing."""
     rules = rules_of(episode.version) if rules is None else rules
-    wanted = plan(rules, case or case_of(episode, now), now)
-    return compare(_existing([episode.pk])[episode.pk], wanted, resend=resend)
+    case = case or case_of(episode, now)
+    stored = _existing([episode.pk])
+    return overridden(
+        compare(stored[episode.pk], plan(rules, case, now), resend=resend), choices, now
+    )
 
 
 def preview_all(
@@ -54,22 +59,31 @@ def preview_all(
 ) -> dict[UUID, Diff]:
     """`preview` of many episodes under the same rules, by the episode's key. One query; writes nothing."""
     stored = _existing([episode.pk for episode in episodes])
+    cases = {episode.pk: case_of(episode, now) for episode in episodes}
     return {
-        episode.pk: compare(
-            stored[episode.pk], plan(rules, case_of(episode, now), now), resend=resend
-        )
-        for episode in episodes
+        key: compare(stored[key], plan(rules, case, now), resend=resend)
+        for key, case in cases.items()
     }
 
 
-def reconcile(episode: Episode, *, now: datetime, resend: frozenset[str] = frozenset()) -> Diff:
-    """Bring the stored plan of one episode up to date and return what changed."""
-    return reconcile_all([episode.pk], now=now, resend=resend)[episode.pk]
+def reconcile(
+    episode: Episode,
+    *,
+    now: datetime,
+    resend: frozenset[str] = frozenset(),
+    choices: Choices = NONE,
+) -> Diff:
+    """Bring the stored plan of one episode up to date, as staff chose, and return what changed."""
+    return reconcile_all([episode.pk], now=now, resend=resend, choices=choices)[episode.pk]
 
 
 @transaction.atomic
 def reconcile_all(
-    ids: Iterable[UUID], *, now: datetime, resend: frozenset[str] = frozenset()
+    ids: Iterable[UUID],
+    *,
+    now: datetime,
+    resend: frozenset[str] = frozenset(),
+    choices: Choices = NONE,
 ) -> dict[UUID, Diff]:
     """Bring the stored plans of these episodes up to date, all or none, and return what changed for each.
 
@@ -81,14 +95,11 @@ def reconcile_all(
     PlanRequest.objects.filter(episode__in=locked).delete()
     stored = _existing(locked, lock=True)
     episodes = read_episodes(locked)
-    diffs = {
-        episode.pk: compare(
-            stored[episode.pk],
-            plan(rules_of(episode.version), case_of(episode, now), now),
-            resend=resend,
-        )
-        for episode in episodes
-    }
+    diffs = {}
+    for episode in episodes:
+        wanted = plan(rules_of(episode.version), case_of(episode, now), now)
+        diff = compare(stored[episode.pk], wanted, resend=resend)
+        diffs[episode.pk] = overridden(diff, choices, now)
     _write(diffs, now)
     telling.of_visits_called_off(episodes, now)
     return diffs

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from patients.models import Episode, Patient
 from portal.models import Role, User
-from portal.staff_forms import StaffForm
-from procedures.models import Audience, PathwayVersion
+from portal.staff_forms import ReasonForm, StaffForm
+from procedures.models import Audience, Category, PathwayVersion
+from reminders.whatif import WhatIf, stay
 
 FURTHEST_SURGERY = timedelta(days=2 * 365)
 OLDEST_DECISION = timedelta(days=3 * 365)
@@ -177,3 +178,123 @@ class DateForm(StaffForm):
         if anchor == "surgery" and discharge and on > discharge:
             return _("The patient went home before that day. Correct the day of going home first.")
         return ""
+
+
+EVERYTHING = gettext_lazy("The whole plan: pause everything")
+
+
+class HoldForm(StaffForm):
+    """What of a plan is stopped, and why. `steps` are keys and titles."""
+
+    what = forms.ChoiceField(label=gettext_lazy("What to stop"))
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"), max_length=200,
+        help_text=gettext_lazy("It is kept in the audit trail and shown to staff. The patient does not see it."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, steps: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["what"].choices = [  # type: ignore[attr-defined]
+            ("*", EVERYTHING),
+            (
+                _("One kind of message"),
+                [(f"category:{key}", name) for key, name in Category.choices],
+            ),
+            (_("One step"), [(f"step:{key}", title) for key, title in steps]),
+        ]
+
+    @property
+    def target(self) -> str:
+        """What is stopped, as the planner knows it."""
+        return str(self.cleaned_data["what"])
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What `reminders.actions.hold` takes from the form."""
+        name, _mark, value = self.target.partition(":")
+        return {"step_key": value} if name == "step" else {"category": value}
+
+    @property
+    def words(self) -> str:
+        """What is stopped, in words."""
+        field: Any = self.fields["what"]
+        flat = [
+            pair
+            for key, group in field.choices
+            for pair in (group if isinstance(group, list) else [(key, group)])
+        ]
+        return str(dict(flat)[self.target])
+
+
+class PostponeForm(ReasonForm):
+    """Why surgery is postponed without a new day."""
+
+    def clean(self) -> dict[str, Any]:
+        """Add what the pages about dates read: surgery, and no day."""
+        return {**(super().clean() or {}), "anchor": "surgery", "on": None}
+
+
+class WhatIfForm(StaffForm):
+    """What to imagine beside what is. It changes nothing, so that its ticket is not sent."""
+
+    other_surgery_on = forms.DateField(label=gettext_lazy("Beside it: surgery on"), required=False)
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+
+    def clean_other_surgery_on(self) -> date | None:
+        """Refuse a day that cannot be meant."""
+        return self._plausible(self.cleaned_data["other_surgery_on"])
+
+    def _plausible(self, on: date | None) -> date | None:
+        if on is not None and abs(on - self.today) > FURTHEST_SURGERY:
+            raise ValidationError(
+                _("The day lies more than two years away. Please check the year.")
+            )
+        return on
+
+
+class SampleWhatIf(WhatIfForm):
+    """An invented patient on an approved version."""
+
+    version = VersionChoice(PathwayVersion.objects.none(), label=gettext_lazy("Pathway"))
+    surgery_on = forms.DateField(label=gettext_lazy("Surgery on"))
+    uses_nicotine = forms.BooleanField(label=gettext_lazy("Smokes"), required=False)
+    field_order = ("version", "surgery_on", "uses_nicotine", "other_surgery_on")
+
+    def __init__(self, *args: Any, versions: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["version"].queryset = versions  # type: ignore[attr-defined]
+        self.fields["surgery_on"].initial = self.today + timedelta(weeks=8)
+
+    def clean_surgery_on(self) -> date | None:
+        """Refuse a day that cannot be meant."""
+        return self._plausible(self.cleaned_data["surgery_on"])
+
+    @property
+    def imagined(self) -> WhatIf | None:
+        """The other side; None where nothing else is asked for."""
+        on = self.cleaned_data["other_surgery_on"]
+        return WhatIf(anchors=stay(on)) if on else None
+
+
+class RealWhatIf(WhatIfForm):
+    """Another day of surgery, or another version, for an episode."""
+
+    other_version = VersionChoice(
+        PathwayVersion.objects.none(), label=gettext_lazy("Beside it: version"), required=False,
+        empty_label=gettext_lazy("the one it follows"),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, versions: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["other_version"].queryset = versions  # type: ignore[attr-defined]
+
+    @property
+    def imagined(self) -> WhatIf | None:
+        """The other side; None where nothing else is asked for."""
+        on, version = self.cleaned_data["other_surgery_on"], self.cleaned_data["other_version"]
+        if not (on or version):
+            return None
+        return WhatIf(anchors={"surgery": on} if on else {}, version=version)

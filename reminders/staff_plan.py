@@ -17,12 +17,14 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from patients.models import Hold
 from portal.models import User
 from procedures.conditions import holds
 from procedures.models import Category, PathwayVersion, StepText
 from procedures.wording import NoWords, words_of
 from reminders import reasons
 from reminders.diff import Change, Diff, Item
+from reminders.overrides import Choice, offered
 from reminders.planner import Desired, Intent, Rule
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
@@ -104,6 +106,13 @@ def title_of(step: Any, language: str) -> str:
     return _PLACEHOLDER.sub("…", text.title)
 
 
+def held_words(hold: Hold, steps: Mapping[str, str]) -> str:
+    """What a hold is about, in words; `steps` gives the titles of steps by their keys."""
+    if hold.step_key:
+        return steps.get(hold.step_key, _("A step of an earlier version"))
+    return str(Category(hold.category).label) if hold.category else _("The whole plan")
+
+
 def timeline(rows: Sequence[Desired], names: Names, surgery_on: date | None) -> list[Phase]:
     """A plan by phase and week, counted from surgery; without a date of surgery, from the first reminder."""
     if not rows:
@@ -180,6 +189,8 @@ class Changed:
     moves: list[tuple[Intent | None, Intent | None]] = field(default_factory=list)
     asks: bool = False
     proposal: str = ""
+    menu: str = ""
+    choices: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def category_label(self) -> str:
@@ -213,16 +224,21 @@ class Section:
     count: int
 
 
-def sections(diff: Diff, names: Names, categories: Mapping[str, str]) -> list[Section]:
+def sections(
+    diff: Diff, names: Names, categories: Mapping[str, str], *, with_choices: bool = False
+) -> list[Section]:
     """A diff under one heading for each kind of change, the weightiest first; what is empty is left out.
 
-    `categories` gives the category of a step by its key, for rows that the new plan drops.
+    `categories` gives the category of a step by its key, for rows that the new plan drops. With choices, each
+    line says what staff can have instead.
     """
     found = []
     for change, title, note in _headings():
         items = diff.of(change)
         if items:
             lines = _changed(items, diff, names, categories)
+            if with_choices:
+                _offer(lines, change, items, diff)
             found.append(Section(change.value, title, note, lines, len(items)))
     return found
 
@@ -276,6 +292,51 @@ def _changed(
         )
         _add(line.people, names.people.get(item.key.recipient_id, "?"))
     return list(lines.values())
+
+
+def _offer(lines: Iterable[Changed], change: Change, items: Iterable[Item], diff: Diff) -> None:
+    """Give each line its menu: what happens, and what else can."""
+    by_step = {item.key.step: chosen for item in items if (chosen := offered(item, diff))}
+    for line in lines:
+        if line.key in by_step:
+            line.menu = _menu(change, line.key)
+            words = [(str(choice), _choice_words(change, choice)) for choice in by_step[line.key]]
+            line.choices = [("", _as_proposed(change)), *words]
+
+
+def _menu(change: Change, step: str) -> str:
+    return f"choice-{change}-{step}"
+
+
+def _as_proposed(change: Change) -> str:
+    return {
+        Change.MOVED: _("Move it"),
+        Change.NEW: _("Add it"),
+        Change.DROPPED: _("Drop it"),
+        Change.KEPT: _("Keep it"),
+        Change.TOO_LATE: _("Leave it out"),
+        Change.ALREADY_SENT: _("Do not send it again"),
+    }[change]
+
+
+def _choice_words(change: Change, choice: Choice) -> str:
+    if choice is Choice.KEEP:
+        return _("Keep it on its old day")
+    if choice is Choice.DROP:
+        return _("Do not send it")
+    if change is Change.ALREADY_SENT:
+        return _("Send it again with the new date")
+    return _("Send it now all the same")
+
+
+def choices_in(posted: Mapping[str, Any], diff: Diff) -> dict[tuple[Change, str], Choice]:
+    """What was chosen in the menus of a diff; what is not offered is left out."""
+    found = {}
+    for item in diff.items:
+        wanted = posted.get(_menu(item.change, item.key.step), "")
+        if wanted in offered(item, diff):
+            found[item.change, item.key.step] = Choice(wanted)
+    return found
 
 
 def _proposal(item: Item, *, is_corrected: bool) -> str:

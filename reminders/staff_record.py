@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -18,6 +19,7 @@ from patients.models import (
     Appointment,
     CheckIn,
     Episode,
+    Hold,
     Patient,
     RelatedPerson,
     StepResponse,
@@ -31,7 +33,7 @@ from portal.models import AuditEvent, Invitation, User
 from portal.permissions import RIGHTS, may
 from reminders import reasons
 from reminders.models import Message, Reminder, Suppression
-from reminders.staff_plan import title_of
+from reminders.staff_plan import held_words, title_of
 
 CHECK_INS_SHOWN = 12
 MESSAGES_SHOWN = 30
@@ -84,6 +86,7 @@ class EpisodePart:
     ahead: list[PlanWeek]
     past: list[PlanWeek]
     has_milestones: bool
+    holds: list[tuple[Hold, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,10 @@ def _episodes(patient: Patient, today: date, *, with_plan: bool) -> list[Episode
     rows = Episode.objects.filter(patient=patient).select_related(
         "procedure", "version__pathway", "version__clinic", "surgeon"
     )
-    rows = rows.prefetch_related("anchor_dates", "version__steps", "imaging_requests__appointment")
+    rows = rows.prefetch_related(
+        "anchor_dates", "version__steps", "imaging_requests__appointment",
+        Prefetch("holds", Hold.objects.standing().select_related("by")),
+    )  # fmt: skip
     reminders = _reminders(patient) if with_plan else {}
     return [_part(episode, patient, reminders.get(episode.pk, []), today) for episode in rows]
 
@@ -177,6 +183,7 @@ def _part(
     rows = [_plan_row(row, patient.clinic.language) for row in reminders]
     monday = today - timedelta(days=today.weekday())
     ahead = [row for row in rows if row.reminder.local_date >= monday]
+    titles = {row.reminder.step_key: row.title for row in rows}
     past = [row for row in reversed(rows) if row.reminder.local_date < monday]
     return EpisodePart(
         episode=episode,
@@ -184,6 +191,7 @@ def _part(
         ahead=_weeks(ahead, monday),
         past=_weeks(past, monday),
         has_milestones=any(":" in step.anchor for step in episode.version.steps.all()),
+        holds=[(row, held_words(row, titles)) for row in episode.holds.all()],
     )
 
 
@@ -275,7 +283,9 @@ def _consents(patient: Patient, parts: Iterable[EpisodePart], today: date) -> li
 
 
 def _answers(patient: Patient) -> list[Any]:
-    rows = StepResponse.objects.filter(episode__patient=patient).select_related("step", "by")
+    rows = StepResponse.objects.filter(episode__patient=patient).select_related(
+        "step", "by", "replied_by"
+    )
     found: list[Any] = list(rows.prefetch_related("step__texts").order_by("-answered_at"))
     for row in found:
         row.title = title_of(row.step, patient.clinic.language)

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from patients.models import Appointment, Episode
+from patients.models import Appointment, Episode, StepResponse
 from procedures.models import Category, Recipients
 from reminders.inputs import read_episodes, sample_case
 from reminders.models import Reminder
@@ -66,6 +66,21 @@ def of_news(episode: Episode, kind: str, now: datetime) -> None:
     spared = frozenset(waiting.values_list("recipient_id", flat=True))
     number = notices.values("occurrence").distinct().count()
     _plan(episode, kind, {}, number, now, spared=spared, is_essential=False)
+
+
+def of_a_reply(question: StepResponse, now: datetime) -> None:
+    """Tell whoever asked a question that it has an answer, if they may still read about the patient."""
+    (read,) = read_episodes([question.episode_id])
+    case = sample_case(read.patient, read.anchors, now)
+    notices = Reminder.objects.filter(episode=read, kind=Kind.QUESTION_ANSWERED)
+    Reminder.objects.bulk_create(
+        _notice(
+            read, person, case, now, kind=Kind.QUESTION_ANSWERED, is_essential=False,
+            occurrence=notices.count(), context={"question": str(question.pk)},
+        )
+        for person in case.people
+        if person.id == question.by_id and read.patient.is_contactable
+    )  # fmt: skip
 
 
 def _plan(

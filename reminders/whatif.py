@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Model
@@ -32,11 +33,22 @@ class WhatIf:
 
 
 AS_STORED = WhatIf()
+IN_HOSPITAL = timedelta(days=4)
+
+
+def stay(surgery_on: date) -> dict[str, date | None]:
+    """The dates of an invented stay in hospital."""
+    return {
+        "admission": surgery_on, "surgery": surgery_on, "discharge": surgery_on + IN_HOSPITAL,
+    }  # fmt: skip
 
 
 def imagined(episode: Episode, what_if: WhatIf) -> Episode:
     """A copy of a stored episode, or the invented one itself, changed as imagined. It must never be saved."""
-    if not episode._state.adding:
+    if "holds" in episode.__dict__.get("_prefetched_objects_cache", {}):
+        # Fetched for planning already, and what is imagined must not show in it. `copy` would forget what was fetched.
+        episode = pickle.loads(pickle.dumps(episode))  # noqa: S301 - made in the line itself
+    elif not episode._state.adding:
         rows = Episode.objects.for_planning().prefetch_related("imaging_requests__step")
         episode = rows.get(pk=episode.pk)
     if what_if.uses_nicotine is not None:
@@ -84,6 +96,7 @@ def sample(
     )
     keep_in_memory(episode, "appointments", [])
     keep_in_memory(episode, "imaging_requests", [])
+    keep_in_memory(episode, "holds", [])
     keep_in_memory(patient, "related_people", [])
     _set_anchors(episode, anchors)
     return episode

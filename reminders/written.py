@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from reminders.diff import DROPPED, Change, Existing, Item
+from reminders.diff import DROPPED, STOPPED_BY_STAFF, Change, Existing, Item
 from reminders.models import Reminder
 from reminders.planner import Desired
 
@@ -40,6 +40,7 @@ class Values(NamedTuple):
     message: UUID | None
     lease_until: datetime | None
     claimed_by: str
+    is_pinned: bool
 
 
 class Identity(NamedTuple):
@@ -55,7 +56,6 @@ class Identity(NamedTuple):
     correction: int
     recipient: UUID
     attempts: int
-    is_pinned: bool
     context: str
 
 
@@ -68,7 +68,7 @@ def new_row(item: Item, episode_id: UUID, now: datetime) -> tuple[Any, ...]:
     step, occurrence, recipient_id, appointment_id = item.key
     identity = Identity(
         uuid.uuid4(), now, episode_id, appointment_id, _STEP, step, occurrence,
-        item.correction, recipient_id, 0, False, "{}",
+        item.correction, recipient_id, 0, "{}",
     )  # fmt: skip
     return identity + values_of(item, now)
 
@@ -85,19 +85,25 @@ def values_of(item: Item, now: datetime) -> Values:
     row, wanted = item.existing, item.desired
     if row is not None and item.change is Change.DROPPED:
         return _as_stored(row)._replace(
-            state=_CANCELLED, reason=DROPPED, settled_at=now, lease_until=None
-        )
+            state=_CANCELLED, reason=STOPPED_BY_STAFF if item.stops else DROPPED, settled_at=now,
+            lease_until=None,
+        )  # fmt: skip
     if wanted is None:
         raise ValueError("Only a desired row can be written.")
     if row is not None and item.change is Change.KEPT:
-        return _refreshed(row, wanted, item.valid_until or wanted.valid_until)
-    return _planned(wanted, now)
+        kept = _refreshed(row, wanted, item.valid_until or wanted.valid_until)
+        return kept._replace(is_pinned=row.is_pinned or item.pins)
+    planned = _planned(wanted, now)._replace(is_pinned=item.pins)
+    if item.stops:
+        return planned._replace(state=_CANCELLED, reason=STOPPED_BY_STAFF, settled_at=now)
+    return planned
 
 
 def _as_stored(row: Existing) -> Values:
     return Values(
         row.step_id, row.category, row.is_essential, row.counted_from, *row.intent, row.due_at,
         row.valid_until, row.state, row.reason, None, row.message_id, row.lease_until, row.claimed_by,
+        row.is_pinned,
     )  # fmt: skip
 
 
@@ -115,5 +121,5 @@ def _planned(wanted: Desired, now: datetime) -> Values:
     state, settled_at = (_SKIPPED, now) if skipped else (_PLANNED, None)
     return Values(
         rule.id, rule.category, rule.is_essential, wanted.counted_from, *wanted.intent, wanted.due_at,
-        wanted.valid_until, state, skipped, settled_at, None, None, "",
+        wanted.valid_until, state, skipped, settled_at, None, None, "", False,
     )  # fmt: skip

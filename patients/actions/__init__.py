@@ -12,7 +12,7 @@ from patients.actions.access import (
     withdraw_asking,
 )
 from patients.actions.alerts import acknowledge_alert, escalate_alerts, resolve_alert
-from patients.actions.answers import answer_step, withdraw_answer
+from patients.actions.answers import answer_step, reply_to_question, withdraw_answer
 from patients.actions.check_ins import submit_check_in
 from patients.actions.episodes import close_episode, follow_version, open_episode, set_anchor
 from patients.actions.exercises import (
@@ -24,6 +24,8 @@ from patients.actions.exercises import (
     undo_exercise,
 )
 from patients.actions.feeds import end_feed, note_fetch, reset_feed
+from patients.actions.holds import lift_hold, place_hold
+from patients.actions.imaging import record_result, release_result
 from patients.actions.notes import request_plan, request_plans_of_clinic
 from patients.actions.people import (
     account_for,
@@ -36,6 +38,13 @@ from patients.actions.people import (
     update_patient,
 )
 from patients.actions.smoking import log_slip, save_smoke_free_plan, withdraw_slip
+from patients.actions.tasks import (
+    claim_task,
+    count_tasks,
+    give_back_task,
+    resolve_task,
+    sync_tasks,
+)
 from patients.actions.visits import (
     book_appointment,
     cancel_appointment,
@@ -61,14 +70,18 @@ __all__ = [
     "birth_dates_of",
     "book_appointment",
     "cancel_appointment",
+    "claim_task",
     "close_episode",
     "confirm_appointment",
     "copy_programme",
+    "count_tasks",
     "end_carer",
     "end_feed",
     "end_prescription",
     "escalate_alerts",
     "follow_version",
+    "give_back_task",
+    "lift_hold",
     "link_carer",
     "log_exercise",
     "log_slip",
@@ -78,19 +91,25 @@ __all__ = [
     "move_appointment",
     "note_fetch",
     "open_episode",
+    "place_hold",
     "plan_access_notices",
     "prescribe",
+    "record_result",
     "register_patient",
+    "release_result",
     "renew_access",
+    "reply_to_question",
     "request_plan",
     "request_plans_of_clinic",
     "reset_feed",
     "resolve_alert",
+    "resolve_task",
     "save_smoke_free_plan",
     "send_access_notices",
     "set_anchor",
     "set_email",
     "submit_check_in",
+    "sync_tasks",
     "undo_exercise",
     "update_patient",
     "withdraw_answer",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from patients.actions.notes import Action, record
 from patients.models import Episode, StepResponse
@@ -45,8 +48,29 @@ def withdraw_answer(
         episode=episode, step=step, occurrence=occurrence, answer=answer
     )
     for response in rows:
+        gone = copy(response)
+        response.delete()
         record(
-            Action.DELETE, f"step.{answer}.withdraw", by=by, obj=response, patient=episode.patient,
+            Action.DELETE, f"step.{answer}.withdraw", by=by, obj=gone, patient=episode.patient,
             before={"step": step.key, "occurrence": occurrence},
         )  # fmt: skip
-        response.delete()
+
+
+@transaction.atomic
+def reply_to_question(*, response: StepResponse, reply: str, by: User, now: datetime) -> bool:
+    """Answer a question about a step; it counts as seen to. False where somebody was faster.
+
+    Raises ValidationError without words.
+    """
+    if not reply.strip():
+        raise ValidationError({"reply": _("Write an answer.")})
+    waiting = StepResponse.objects.filter(
+        pk=response.pk, answer=StepResponse.Answer.QUESTION, replied_at=None
+    )
+    changed = waiting.update(reply=reply.strip(), replied_by=by, replied_at=now)
+    if changed:
+        record(
+            Action.UPDATE, "question.reply", by=by, obj=response, patient=response.episode.patient,
+            after={"reply": reply.strip()},
+        )  # fmt: skip
+    return bool(changed)

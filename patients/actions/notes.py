@@ -1,15 +1,56 @@
-"""What every change of a record leaves behind: its audit row, and a note that plans have to be worked out again."""
+"""What every change of a record leaves behind: its audit row, tasks for people, and a note to work out plans again."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
 
+from patients.actions.tasks import sync_tasks
 from patients.models import Episode, Patient, PlanRequest
-from portal import audit
+from portal import audit, clock
 from portal.models import AuditEvent, Clinic, User
 
 Action = AuditEvent.Action
+
+# Which worklists a change can touch, by its verb. What is not here follows with the next run of `sync_tasks`.
+_VISITS = (
+    "wish",
+    "xray_to_book",
+    "xray_missed",
+    "xray_result",
+    "visit_missed",
+    "not_brought",
+    "not_ready",
+)
+TOUCHED: dict[str, tuple[str, ...]] = {
+    "alert.raise": ("alert",),
+    "alert.acknowledge": ("alert",),
+    "alert.resolve": ("alert",),
+    "step.question": ("question",),
+    "step.question.withdraw": ("question",),
+    "question.reply": ("question",),
+    "check_in.send": ("check_in_silent",),
+    "appointment.book": _VISITS,
+    "appointment.move": _VISITS,
+    "appointment.cancel": _VISITS,
+    "appointment.missed": _VISITS,
+    "appointment.attended": _VISITS,
+    "consent.given": ("consent_question", "not_ready"),
+    "consent.not_yet": ("consent_question",),
+    "consent.question": ("consent_question",),
+    "consent.withdrawn": ("consent_question", "not_ready"),
+    "move_request.ask": ("wish",),
+    "move_request.withdraw": ("wish",),
+    "move_request.answer": ("wish",),
+    "imaging_request.result": ("xray_result",),
+    "episode.set_anchor": ("smoker", "not_ready"),
+    "episode.close": ("smoker", "not_ready", "check_in_silent", "unreachable", *_VISITS),
+    "patient.update": ("smoker", "not_ready", "unreachable"),
+    "patient.set_email": ("unreachable", "not_ready"),
+    "carer.link": ("unreachable", "not_ready"),
+    "carer.end": ("unreachable", "not_ready"),
+    "patient.mark_deceased": (),
+}
 
 
 def request_plan(*episodes: Episode, reason: str, now: datetime) -> None:
@@ -28,9 +69,12 @@ def request_plans_of_clinic(clinic: Clinic, now: datetime) -> None:
 def record(
     action: str, verb: str, *, by: User | None, obj: Any, patient: Patient, **details: Any
 ) -> None:
+    """Add the audit row of a change that is written, and bring the worklists up to date that it touches."""
     audit.record(
         action, verb, by=by, obj=obj, clinic=patient.clinic, patient_id=patient.id, **details
     )
+    if verb in TOUCHED:
+        sync_tasks(now=clock.now(), kinds=TOUCHED[verb], patient=patient)
 
 
 def today_at(clinic: Clinic, now: datetime) -> date:

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from patients.models.people import Patient
-from patients.querysets import EpisodeQuerySet
+from patients.querysets import EpisodeQuerySet, StepResponseQuerySet
 from portal import clock
 from portal.models import Record
 from procedures.models import PathwayVersion, Procedure, Step, validate_anchor
@@ -113,6 +113,8 @@ class StepResponse(Record):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     replied_at = models.DateTimeField(null=True, blank=True)
+
+    objects = StepResponseQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("answer to a step")

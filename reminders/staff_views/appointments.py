@@ -1,26 +1,23 @@
-"""Visits and X-rays: booking, moving, cancelling, and what became of them."""
+"""Visits: booking, moving, cancelling, and what became of them. X-rays to book are in `xrays`."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from patients import actions
-from patients.forms import MoveVisit, VisitForm, XrayVisit
-from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, MoveRequest
+from patients.forms import MoveVisit, VisitForm
+from patients.models import Appointment, Episode, MoveRequest
 from patients.visit_forms import AnswerWish
-from portal import audit, clock
-from portal.permissions import within
+from portal import clock
 from portal.staff_forms import ConfirmForm, ReasonForm
 from portal.staff_site import page, staff_of
 from reminders.actions import answer_wish
 from reminders.reconciler import reconcile
-from reminders.staff_plan import title_of
 from reminders.staff_views.records import (
     appointment_or_404,
     attempted,
@@ -29,12 +26,7 @@ from reminders.staff_views.records import (
     is_sent,
     patient_url,
     wish_or_404,
-    xray_or_404,
 )
-
-# X-rays are worth booking this long before their window opens.
-BOOK_AHEAD = timedelta(weeks=6)
-MOST_XRAYS = 200
 
 
 @require_http_methods(["GET", "POST"])
@@ -44,33 +36,15 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = VisitForm(request.POST or None, clinic=episode.patient.clinic)
     if request.method == "POST" and form.is_valid():
         kind = form.cleaned_data["kind"]
-        if answer := attempted(form, lambda: _book(request, episode, form, kind=kind)):
+        if answer := attempted(form, lambda: book_visit(request, episode, form, kind=kind)):
             return answer
     title = _("Book a visit for %(name)s") % {"name": episode.patient.name}
-    return _form(request, episode, form, title, _("Book the visit"))
+    return visit_form(request, episode, form, title, _("Book the visit"))
 
 
-@require_http_methods(["GET", "POST"])
-def xray_book(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Book a slot for an X-ray that is due."""
-    wanted = xray_or_404(request, pk, "imagingrequest.book")
-    form = XrayVisit(request.POST or None, clinic=wanted.episode.patient.clinic)
-    if form.was_sent_before:
-        return done(request, wanted.episode.patient, "", is_first=False, part="visits")
-    if request.method == "POST" and form.is_valid():
-        what = {"kind": AppointmentKind.XRAY, "imaging_request": wanted}
-        if answer := attempted(form, lambda: _book(request, wanted.episode, form, **what)):
-            return answer
-    title = _("Book an X-ray for %(name)s") % {"name": wanted.episode.patient.name}
-    intro = _("It is due between %(first)s and %(last)s.") % {
-        "first": f"{wanted.window_from:%d %B %Y}", "last": f"{wanted.window_until:%d %B %Y}",
-    }  # fmt: skip
-    if wanted.status != ImagingRequest.Status.DUE:
-        intro = _("This X-ray is booked or done already.")
-    return _form(request, wanted.episode, form, title, _("Book the X-ray"), intro)
-
-
-def _book(request: HttpRequest, episode: Episode, form: VisitForm, **what: Any) -> HttpResponse:
+def book_visit(
+    request: HttpRequest, episode: Episode, form: VisitForm, **what: Any
+) -> HttpResponse:
     is_first = form.act_once()
     if is_first:
         names = ("on", "at", "minutes", "location", "note")
@@ -96,7 +70,7 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = MoveVisit(request.POST or None, initial={"on": visit.local_date, "at": visit.local_time})
     if is_sent(request, form) and (answer := attempted(form, lambda: _move(request, visit, form))):
         return answer
-    return _form(
+    return visit_form(
         request, visit.episode, form, _("Move: %(visit)s") % {"visit": visit}, _("Move the visit")
     )
 
@@ -187,7 +161,7 @@ def _outcome(
         answer := attempted(form, lambda: _record(request, visit, form, action))
     ):
         return answer
-    return _form(request, visit.episode, form, title % {"visit": visit}, button, intro)
+    return visit_form(request, visit.episode, form, title % {"visit": visit}, button, intro)
 
 
 def _record(request: HttpRequest, visit: Appointment, form: Any, action: Any) -> HttpResponse:
@@ -201,52 +175,13 @@ def _record(request: HttpRequest, visit: Appointment, form: Any, action: Any) ->
     )
 
 
-def _form(
+def visit_form(
     request: HttpRequest, episode: Episode, form: Any, title: str, button: str, intro: str = ""
 ) -> HttpResponse:
     return page(
         request, "admin/form.html", title, form=form, button=button, intro=intro,
         back_url=patient_url(episode.patient, "visits"),
     )  # fmt: skip
-
-
-@require_safe
-def xrays(request: HttpRequest) -> HttpResponse:
-    """The X-rays that wait for a booking: overdue first, then those whose window opens soon."""
-    today = clock.today()
-    rows = ImagingRequest.objects.visible_to(request.user).to_book()
-    rows = within(rows, request.user, "imagingrequest.view").filter(
-        window_from__lte=today + BOOK_AHEAD, episode__patient__deceased_on=None
-    )
-    rows = rows.select_related("episode__patient__clinic", "episode__procedure", "step")
-    found = list(rows.prefetch_related("step__texts").order_by("window_until", "id")[:MOST_XRAYS])
-    patients = [row.episode.patient for row in found]
-    audit.note_list(
-        request,
-        "imagingrequest.list",
-        by=staff_of(request),
-        rows=[(row.clinic, row.pk) for row in patients],
-    )
-    return page(
-        request,
-        "admin/reminders/xrays.html",
-        _("X-rays to book"),
-        groups=_by_urgency(found, today),
-        today=today,
-    )
-
-
-def _by_urgency(rows: list[Any], today: date) -> list[tuple[str, str, list[Any]]]:
-    for row in rows:
-        row.title = title_of(row.step, row.episode.patient.clinic.language)
-    overdue = [row for row in rows if row.window_until < today]
-    due = [row for row in rows if row.window_from <= today <= row.window_until]
-    soon = [row for row in rows if row.window_from > today]
-    return [
-        (_("Overdue: the window is over"), "bad", overdue),
-        (_("Due now: the window is open"), "warn", due),
-        (_("Opens within six weeks"), "", soon),
-    ]
 
 
 PAGES = (
@@ -256,6 +191,4 @@ PAGES = (
     ("visit/<uuid:pk>/cancel/", cancel, "appointment_cancel"),
     ("visit/<uuid:pk>/attended/", attended, "appointment_attended"),
     ("visit/<uuid:pk>/missed/", missed, "appointment_missed"),
-    ("xrays/", xrays, "xrays"),
-    ("xrays/<uuid:pk>/book/", xray_book, "xray_book"),
 )

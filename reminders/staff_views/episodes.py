@@ -22,8 +22,8 @@ from reminders.inputs import rules_of
 from reminders.models import Reminder
 from reminders.planner import Desired
 from reminders.reconciler import reconcile
-from reminders.staff_forms import DATES, Booking, DateForm
-from reminders.staff_plan import Names, digest, sections, timeline, waiting
+from reminders.staff_forms import DATES, Booking, DateForm, PostponeForm
+from reminders.staff_plan import Names, choices_in, digest, sections, timeline, waiting
 from reminders.staff_views.records import (
     attempted,
     done,
@@ -33,6 +33,8 @@ from reminders.staff_views.records import (
     patient_url,
     today_at,
 )
+
+AnyDate = DateForm | PostponeForm
 
 
 @require_http_methods(["GET", "POST"])
@@ -112,6 +114,25 @@ def milestone(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
 
 
+@require_http_methods(["GET", "POST"])
+def postpone(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take the day of surgery away without a new one: what counts from it is dropped, and people are told once."""
+    episode = episode_or_404(request, pk, "episode.move")
+    form, title = PostponeForm(request.POST or None), _("Postpone surgery")
+    if form.was_sent_before:
+        return done(request, episode.patient, "", is_first=False)
+    if is_sent(request, form) and (
+        answer := attempted(form, lambda: _previewed(request, episode, form, title))
+    ):
+        return answer
+    return page(
+        request, "admin/reminders/date.html", title, episode=episode, patient=episode.patient, form=form,
+        button=_("Show what changes"), back_url=patient_url(episode.patient),
+        dates=[(_anchor_name(name), day) for name, day in episode.anchors.items()],
+        is_possible=episode.is_open and episode.surgery_on is not None,
+    )  # fmt: skip
+
+
 def milestone_name(anchor: str) -> str:
     """A milestone in words: its own name without the underscores."""
     return anchor.partition(":")[2].replace("_", " ").capitalize()
@@ -135,7 +156,7 @@ def _set_date(request: HttpRequest, episode: Episode, anchors: Any, title: str) 
     )  # fmt: skip
 
 
-def _previewed(request: HttpRequest, episode: Episode, form: DateForm, title: str) -> HttpResponse:
+def _previewed(request: HttpRequest, episode: Episode, form: AnyDate, title: str) -> HttpResponse:
     if "digest" in request.POST:
         return _confirm_date(request, episode, form, title)
     return _show_diff(request, episode, form, title, _preview(episode, form))
@@ -150,7 +171,7 @@ def _anchor_name(anchor: str) -> str:
     return known.get(anchor) or milestone_name(anchor)
 
 
-def _preview(episode: Episode, form: DateForm) -> Diff:
+def _preview(episode: Episode, form: AnyDate) -> Diff:
     values = form.cleaned_data
     return actions.preview_anchor(
         episode=episode, anchor=values["anchor"], on=values["on"], now=clock.now()
@@ -160,7 +181,7 @@ def _preview(episode: Episode, form: DateForm) -> Diff:
 def _show_diff(
     request: HttpRequest,
     episode: Episode,
-    form: DateForm,
+    form: AnyDate,
     title: str,
     diff: Diff,
     *,
@@ -172,14 +193,15 @@ def _show_diff(
     categories |= {item.key.step: item.desired.rule.category for item in diff.items if item.desired}
     return page(
         request, "admin/reminders/diff.html", title, episode=episode, patient=episode.patient, form=form,
-        sections=sections(diff, names, categories), counts=diff.counts, digest=digest(diff), changed=changed,
-        before=episode.anchors.get(anchor), after=form.cleaned_data["on"], event=_anchor_name(anchor),
+        sections=sections(diff, names, categories, with_choices=True), counts=diff.counts, digest=digest(diff),
+        changed=changed, may_change=True, event=_anchor_name(anchor), heading="",
+        before=episode.anchors.get(anchor), after=form.cleaned_data["on"],
         tells=anchor == "surgery" and anchor in episode.anchors,
     )  # fmt: skip
 
 
 def _confirm_date(
-    request: HttpRequest, episode: Episode, form: DateForm, title: str
+    request: HttpRequest, episode: Episode, form: AnyDate, title: str
 ) -> HttpResponse:
     """Write what was shown. Where the plan changed meanwhile, show it anew and write nothing."""
     Episode.objects.select_for_update().get(pk=episode.pk)
@@ -188,10 +210,8 @@ def _confirm_date(
         return _show_diff(request, episode, form, title, diff, changed=True)
     if not form.act_once():
         return done(request, episode.patient, "", is_first=False)
-    asked = {item.key.step for item in diff.items if item.asks}
     actions.move_anchor(
-        episode=episode, by=staff_of(request), now=clock.now(),
-        resend=frozenset(asked & set(request.POST.getlist("resend"))),
+        episode=episode, by=staff_of(request), now=clock.now(), choices=choices_in(request.POST, diff),
         **{name: form.cleaned_data[name] for name in ("anchor", "on", "reason")},
     )  # fmt: skip
     return done(
@@ -264,6 +284,7 @@ def _ending(
 PAGES = (
     ("patient/<uuid:pk>/book/", book, "episode_book"),
     ("episode/<uuid:pk>/move/", move, "episode_move"),
+    ("episode/<uuid:pk>/postpone/", postpone, "episode_postpone"),
     ("episode/<uuid:pk>/date/", set_date, "episode_date"),
     ("episode/<uuid:pk>/milestone/", milestone, "episode_milestone"),
     ("episode/<uuid:pk>/cancel/", cancel, "episode_cancel"),

@@ -60,7 +60,7 @@ def test_an_alert_of_another_clinic_does_not_exist(people, alert, sign_in):
 def test_it_stands_first_on_the_first_page_until_somebody_acknowledges_it(people, alert, sign_in):
     nurse = sign_in(people.nurse)
     first = nurse.get(reverse("admin:index")).context["worklists"][0]
-    assert [entry.detail for entry in first.entries] == ["Fever: 38.4 °C, 0\xa0minutes ago"]
+    assert [entry["words"] for entry in first.entries] == ["Fever: 38.4 °C, 0\xa0minutes ago"]
     nurse.post(url(alert, "acknowledge"))
     first = nurse.get(reverse("admin:index")).context["worklists"][0]
     assert (first.title, first.entries) == ("Alerts to acknowledge", [])

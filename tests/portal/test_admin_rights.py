@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
 from patients.actions import ask_to_move, link_carer
-from patients.models import Alert, CheckIn, EmergencyAccess, ImportBatch
+from patients.models import Alert, CheckIn, EmergencyAccess, Hold, ImportBatch
 from portal import clock
 from portal.models import Role, User
 from portal.permissions import CLINIC_PATHS, PAGES, RIGHTS, clinics_where, may, within
@@ -17,6 +17,7 @@ from procedures.consent_actions import save_consent_draft
 from procedures.models import Exercise, Questionnaire, Step
 from reminders.models import Reminder
 from tests.factories import make_appointment, make_message, make_reminder, make_staff, make_user
+from tests.patients.alerts import make_question, make_task
 from tests.patients.exercises import make_exercise, prescribed
 
 # What Django and unfold serve beside lists and pages, and who may: everybody who may enter.
@@ -28,10 +29,10 @@ FRAME = {
 LEAD_ON = {"import_columns", "import_enter"}
 # Opened by an access of one's own, whatever the clinic: never by a role alone (tests/patients/test_oversight.py).
 BY_ACCESS = {"emergency_record"}
-POST_ONLY = {"alert_acknowledge", "alert_resolve"}
+POST_ONLY = {"alert_acknowledge", "alert_resolve", "task_claim", "task_give_back"}
 READ_ONLY = {
     "patient_page", "message_page", "message_html", "alert_page", "episode_version", "version_mail",
-    "version_preview", "user_sign_ins", "import_page", "import_progress",
+    "version_preview", "simulator", "episode_simulate", "user_sign_ins", "import_page", "import_progress",
     "emergency_record",
 }  # fmt: skip
 MODEL_VIEWS = ("changelist", "add", "history", "delete", "change")
@@ -69,6 +70,11 @@ def _rows(people: Any, episode: Any, carer_link: Any, staff: User) -> dict[str, 
             by=staff,
             now=people.now,
             words={"en-gb": {"title": "T", "body": "B"}},
+        ),
+        "task": make_task(episode),
+        "question": make_question(episode),
+        "hold": Hold.objects.create(
+            episode=episode, category="recovery", by=people.nurse, reason="Wound"
         ),
     }
 
@@ -144,6 +150,7 @@ def _url(page: str, rows: dict[str, Any]) -> str:
             else rows[page.split("_", maxsplit=1)[0]]
         )
         row = rows["episode"] if page == "appointment_book" else row
+        row = rows["wish"] if page == "appointment_wish" else row
         return reverse(f"admin:{page}", args=[row.pk])
 
 

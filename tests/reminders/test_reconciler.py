@@ -9,9 +9,10 @@ from patients import actions as records
 from patients.models import PlanRequest, RelatedPerson
 from portal.models import AuditEvent
 from reminders import actions
-from reminders.diff import DROPPED, STOPPED_BY_STAFF
+from reminders.diff import DROPPED, STOPPED_BY_STAFF, Change
 from reminders.inputs import rules_of
 from reminders.models import Message, Reminder
+from reminders.overrides import Choice
 from reminders.planning import plan_requested
 from reminders.reconciler import preview, reconcile, reconcile_all
 from reminders.written import NEW
@@ -233,7 +234,12 @@ def test_a_step_that_asks_is_sent_again_only_when_staff_said_so(planned):
 
     move(planned, later, anchor="admission")
     assert len(rows(planned.episode, step_key="come-in")) == 1
-    move(planned, later + timedelta(days=1), anchor="admission", resend=frozenset({"come-in"}))
+    move(
+        planned,
+        later + timedelta(days=1),
+        anchor="admission",
+        choices={(Change.ALREADY_SENT, "come-in"): Choice.SEND},
+    )
     assert len(rows(planned.episode, step_key="come-in")) == 2
 
 

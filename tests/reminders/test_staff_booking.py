@@ -251,8 +251,8 @@ def test_a_step_that_asks_is_sent_again_only_where_staff_say_so(planned, sign_in
     make_message(row.recipient, planned.clinic, [row])
     second = first | {"on": "2026-04-26", "ticket": "d" * 32}
     shown = client.post(url, second)
-    assert 'value="come-in"' in shown.content.decode()
-    again = second | {"digest": shown.context["digest"], "resend": ["come-in"]}
+    assert 'name="choice-already_sent-come-in"' in shown.content.decode()
+    again = second | {"digest": shown.context["digest"], "choice-already_sent-come-in": "send"}
     client.post(url, again)
     rows = Reminder.objects.filter(episode=planned.episode, step_key="come-in").order_by(
         "correction"

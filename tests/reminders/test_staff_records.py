@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from patients.models import Appointment, ImagingRequest, Patient, RelatedPerson
 from portal.models import AuditEvent, Invitation
-from reminders.models import Decision, Message, Reminder, Suppression
+from reminders.models import Decision, Message, Reminder
 from tests.factories import make_appointment, make_location, make_message, make_reminder
 
 ADDING = {
@@ -417,50 +417,3 @@ def test_the_html_of_a_message_comes_alone_and_can_do_nothing(planned, sign_in) 
     assert "unsafe-eval" not in policy
     assert "script-src" not in policy
     assert response["X-Frame-Options"] == "SAMEORIGIN"
-
-
-# --- Today -----------------------------------------------------------------------------------
-
-
-def test_today_names_who_needs_a_person_and_leads_there(planned, sign_in) -> None:
-    failed = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
-    Reminder.objects.filter(pk=failed.pk).update(
-        state="failed", reason="refused", settled_at=planned.now - timedelta(days=1)
-    )
-    Suppression.objects.create(address="otto@example.com", reason="no_such_address")
-    page = sign_in(planned.manager).get(reverse("admin:index")).content.decode()
-    assert _url("reminders_reminder_change", failed) in page
-    assert "Otto Secret" in page
-    assert "mail to the address does not arrive" in page
-    assert "Fern" not in page
-
-
-def test_today_shows_each_role_its_own_work(planned, sign_in) -> None:
-    titles = {
-        role: [row.title for row in sign_in(user).get(reverse("admin:index")).context["worklists"]]
-        for role, user in planned.staff.items()
-    }
-    assert "Questions from patients" in titles["nurse"]
-    assert "Questions from patients" not in titles["clerk"]
-    assert "X-rays to book" in titles["radiographer"]
-    assert titles["auditor"] == []
-
-
-def test_today_costs_the_same_with_one_entry_as_with_many(
-    planned, sign_in, django_assert_num_queries
-) -> None:
-    client = sign_in(planned.manager)
-    requests = ImagingRequest.objects.filter(episode__patient__clinic=planned.clinic)
-    client.get(reverse("admin:index"))
-    for number, due in ((1, requests.order_by("pk")[:1]), (3, requests)):
-        for _number in range(number):
-            make_reminder(planned.episode, state="failed", reason="refused", settled_at=planned.now)
-        ids = list(due.values_list("pk", flat=True))
-        ImagingRequest.objects.filter(pk__in=ids).update(
-            window_from=date(2026, 2, 1), window_until=date(2026, 2, 20)
-        )
-        with django_assert_num_queries(TODAY_QUERIES):
-            client.get(reverse("admin:index"))
-
-
-TODAY_QUERIES = 21

@@ -1,0 +1,91 @@
+"""The simulator as pages: an invented patient, or a real one, beside another date or version; nothing is written."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.urls import reverse
+
+from reminders.models import Reminder
+from tests.factories import make_version
+from tests.people import ADULT_STEPS
+
+# With the four of two savepoints, which a page outside of a test has not.
+SAMPLE_QUERIES = 31
+
+
+def url(episode: Any) -> str:
+    return reverse("admin:episode_simulate", args=[episode.pk])
+
+
+def test_an_invented_patient_gets_the_mails_of_the_version(people, sign_in) -> None:
+    client = sign_in(people.manager)
+    asked = {
+        "version": str(people.adult_version.pk),
+        "surgery_on": str(people.surgery_on),
+        "uses_nicotine": "on",
+    }
+    answer = client.get(reverse("admin:simulator"), asked)
+    steps = {row.key.step for row in answer.context["left"]}
+    assert {"pack-bag", "stop-smoking", "exercises"} <= steps
+    assert "Pack bag" in answer.content.decode()
+    del asked["uses_nicotine"]
+    answer = client.get(reverse("admin:simulator"), asked)
+    assert "stop-smoking" not in {row.key.step for row in answer.context["left"]}
+
+
+def test_two_dates_stand_side_by_side_for_an_invented_patient(people, sign_in) -> None:
+    later = people.surgery_on + timedelta(days=7)
+    asked = {
+        "version": str(people.adult_version.pk), "surgery_on": str(people.surgery_on),
+        "other_surgery_on": str(later),
+    }  # fmt: skip
+    answer = sign_in(people.manager).get(reverse("admin:simulator"), asked)
+    pairs = {pair.key.step: pair for pair in answer.context["pairs"]}
+    assert pairs["pack-bag"].right.at - pairs["pack-bag"].left.at == timedelta(days=7)
+    assert pairs["pack-bag"].differs
+    assert not pairs["insurer"].differs
+
+
+def test_a_version_of_another_clinic_is_no_choice(people, sign_in) -> None:
+    asked = {"version": str(people.far_version.pk), "surgery_on": str(people.surgery_on)}
+    answer = sign_in(people.manager).get(reverse("admin:simulator"), asked)
+    assert "Select a valid choice." in answer.content.decode()
+    assert answer.context["left"] is None
+
+
+def test_a_real_patient_is_shown_as_planned_and_otherwise(planned, sign_in) -> None:
+    before = list(Reminder.objects.order_by("pk").values())
+    client = sign_in(planned.nurse)
+    assert client.get(url(planned.episode)).context["pairs"] is None
+    answer = client.get(
+        url(planned.episode), {"other_surgery_on": str(planned.surgery_on + timedelta(days=1))}
+    )
+    pairs = {pair.key.step: pair for pair in answer.context["pairs"]}
+    assert pairs["pack-bag"].right.at - pairs["pack-bag"].left.at == timedelta(days=1)
+    assert list(Reminder.objects.order_by("pk").values()) == before
+
+
+def test_another_version_drops_and_adds_its_steps(planned, sign_in) -> None:
+    steps = {key: value for key, value in ADULT_STEPS.items() if key != "pack-bag"}
+    second = make_version(planned.clinic, steps, pathway=planned.adult_version.pathway, number=2)
+    answer = sign_in(planned.manager).get(url(planned.episode), {"other_version": str(second.pk)})
+    pairs = {pair.key.step: pair for pair in answer.context["pairs"]}
+    assert (pairs["pack-bag"].left is None, pairs["pack-bag"].right) == (False, None)
+
+
+def test_an_implausible_day_is_refused(planned, sign_in) -> None:
+    answer = sign_in(planned.nurse).get(url(planned.episode), {"other_surgery_on": "2226-01-01"})
+    assert "Please check the year." in answer.content.decode()
+
+
+def test_an_episode_of_another_clinic_is_missing(planned, sign_in) -> None:
+    assert sign_in(planned.nurse).get(url(planned.far_episode)).status_code == 404
+
+
+def test_it_costs_the_same_for_a_short_plan_as_for_a_long_one(
+    planned, sign_in, django_assert_max_num_queries
+) -> None:
+    client = sign_in(planned.nurse)
+    for episode in (planned.episode, planned.child_episode):
+        with django_assert_max_num_queries(SAMPLE_QUERIES):
+            client.get(url(episode))
