@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from patients.exercise_days import DAYS, Month, month_of
 from patients.models import ExerciseLog, Patient, Prescription
@@ -55,6 +57,63 @@ class Adherence:
         return [course for course in self.courses if not course.is_running]
 
 
+@dataclass(frozen=True, slots=True)
+class Caseload:
+    """One patient's week: how many exercises, the rounds done and asked for, the last day, the last pain after one."""
+
+    patient: Patient
+    exercises: int
+    done: int
+    asked: int
+    last_on: date | None
+    pain: int | None
+    tone: str
+
+    @property
+    def percent(self) -> int:
+        """How much of what was asked for was done, at most 100."""
+        return min(100, round(100 * self.done / self.asked)) if self.asked else 0
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the pain wants a look."""
+        return self.pain is not None and self.pain >= BAD_PAIN
+
+
+def caseload_of(
+    rows: Sequence[Prescription], logs: Sequence[ExerciseLog], today: date
+) -> list[Caseload]:
+    """The week of each patient with prescriptions in `rows`; who needs a look comes first. No query."""
+    by_patient: dict[Any, list[Prescription]] = defaultdict(list)
+    for row in rows:
+        by_patient[row.episode.patient_id].append(row)
+    found = [_week(theirs, logs, today) for theirs in by_patient.values()]
+    order = ("bad", "warn", "good")
+    return sorted(
+        found, key=lambda row: (order.index(row.tone), row.percent, row.patient.family_name)
+    )
+
+
+def _week(rows: Sequence[Prescription], logs: Sequence[ExerciseLog], today: date) -> Caseload:
+    keys = {row.pk for row in rows}
+    theirs = sorted(
+        (log for log in logs if log.prescription_id in keys),
+        key=lambda log: (log.on, log.logged_at),
+    )
+    courses = [
+        _course(row, [log for log in theirs if log.prescription_id == row.pk], today, "")
+        for row in rows
+    ]
+    tones = {course.tone for course in courses}
+    pains = [log.pain_after for log in theirs if log.pain_after is not None]
+    return Caseload(
+        patient=rows[0].episode.patient, exercises=len(rows), done=sum(course.done for course in courses),
+        asked=sum(course.asked for course in courses), last_on=theirs[-1].on if theirs else None,
+        pain=pains[-1] if pains else None,
+        tone=next(tone for tone in ("bad", "warn", "good") if tone in tones),
+    )  # fmt: skip
+
+
 def adherence_of(patient: Patient, today: date, language: str) -> Adherence:
     """What the patient's page shows. `today` is the clinic's local day. Two queries."""
     rows = list(
@@ -77,7 +136,7 @@ def _course(row: Prescription, logs: Sequence[ExerciseLog], today: date, languag
     week = [today - timedelta(days=number) for number in range(LATELY)]
     return Course(
         prescription=row,
-        name=str(in_language(row.exercise.words, language)[1]["name"]),
+        name=str(in_language(row.exercise.words, language)[1]["name"]) if language else "",
         done=sum(1 for log in logs if log.on in week),
         asked=row.times_a_day * sum(1 for day in week if row.is_for(day)),
         last=logs[-1] if logs else None,

@@ -261,7 +261,7 @@ KINDS = (
     ),
     Kind(
         "wish", gettext_lazy("Visits to move"), gettext_lazy("Nobody asks for another time."),
-        "appointment.move", wishes, _wish_words, _row_page("appointment_wish"), closes_elsewhere=True,
+        "moverequest.answer", wishes, _wish_words, _row_page("wish_answer"), closes_elsewhere=True,
     ),
     Kind(
         "not_brought", gettext_lazy("Children who were not brought"), gettext_lazy("Every child was brought."),

@@ -94,6 +94,8 @@ def _patients() -> list[Entry]:
         (_("In an emergency"), "e911_emergency", "emergency", "emergencyaccess.add"),
         (_("Bring a list in"), "upload_file", "imports", "importbatch.view"),
         (_("Episodes"), "route", "patients_episode_changelist", "episode.view"),
+        (_("A clinic's day"), "calendar_today", "clinic_day", "episode.move"),
+        (_("Exercises at a glance"), "exercise", "caseload", "prescription.view"),
         (_("Alerts"), "emergency", "patients_alert_changelist", "alert.view"),
         (_("Check-ins"), "monitor_heart", "patients_checkin_changelist", "checkin.view"),
     ]
@@ -132,6 +134,7 @@ def _messages() -> list[Entry]:
             "reminders_suppression_changelist",
             "suppression.view",
         ),
+        (_("How sending goes"), "monitoring", "sending_channels", "sendingchannel.view"),
         (_("Sending on or off"), "power_settings_new", "sending", "sendingswitch.view"),
     ]
 

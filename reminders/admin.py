@@ -221,7 +221,7 @@ class MessageAdmin(StaffAdmin):
 class SuppressionAdmin(StaffAdmin):
     """Addresses that mail does not go to any more, of the people of one's own clinics."""
 
-    list_display = ("address", "why", "response", "created_at", "lifted_at")
+    list_display = ("address", "why", "response", "created_at", "lifted_at", "lift")
     list_display_links = None
     search_fields = ("address",)
     ordering = ("-created_at",)
@@ -230,6 +230,11 @@ class SuppressionAdmin(StaffAdmin):
         """Addresses that the person's own clinics wrote to."""
         own = within(Message.objects.visible_to(request.user), request.user, "suppression.view")
         return super().get_queryset(request).filter(address__in=own.values("to_address"))
+
+    @display(description=_("to do"))
+    def lift(self, row: Suppression) -> Any:
+        """The way to let mail go again, for an address that is closed."""
+        return "" if row.lifted_at else link("suppression_lift", row.pk, _("Let mail go again"))
 
     @display(description=_("why"))
     def why(self, row: Suppression) -> str:

@@ -35,8 +35,10 @@ class Item(NamedTuple):
     is_done: Callable[[Any], bool]
 
 
-def operations(episodes: QuerySet, today: date) -> QuerySet:
-    """The days of surgery within 14 days of these episodes, with what readiness depends on. One query."""
+def operations(
+    episodes: QuerySet, today: date, *, between: tuple[date, date] | None = None
+) -> QuerySet:
+    """The days of surgery of these episodes, with what readiness depends on; within 14 days unless said. One query."""
     assessed = Appointment.objects.filter(
         episode=OuterRef("episode"), kind=AppointmentKind.PRE_ASSESSMENT, status="fulfilled"
     )
@@ -48,7 +50,7 @@ def operations(episodes: QuerySet, today: date) -> QuerySet:
         lifted_at=None, address=OuterRef("episode__patient__user__email")
     )
     rows = AnchorDate.objects.filter(
-        anchor="surgery", on__range=(today, today + SOON), episode__in=episodes,
+        anchor="surgery", on__range=between or (today, today + SOON), episode__in=episodes,
         episode__patient__deceased_on=None,
     )  # fmt: skip
     return rows.select_related(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Prefetch
 from django.utils.translation import gettext as _
@@ -95,7 +96,7 @@ class Login:
 
     user: User
     has_signed_in: bool
-    is_suppressed: bool
+    suppression: UUID | None
     invitation: Invitation | None
 
     @property
@@ -140,9 +141,9 @@ def record_of(patient: Patient, user: User) -> dict[str, Any]:
 def _logins(patient: Patient, links: Iterable[RelatedPerson]) -> list[Login]:
     users = [*([patient.user] if patient.user else []), *(link.user for link in links)]
     addresses = {user.email for user in users}
-    suppressed = set(
+    closed = dict(
         Suppression.objects.filter(address__in=addresses, lifted_at=None).values_list(
-            "address", flat=True
+            "address", "pk"
         )
     )
     newest: dict[Any, Invitation] = {}
@@ -153,7 +154,7 @@ def _logins(patient: Patient, links: Iterable[RelatedPerson]) -> list[Login]:
         Login(
             user,
             _has_come(user, newest.get(user.pk)),
-            user.email in suppressed,
+            closed.get(user.email),
             newest.get(user.pk),
         )
         for user in users

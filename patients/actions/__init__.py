@@ -38,6 +38,7 @@ from patients.actions.people import (
     update_patient,
 )
 from patients.actions.smoking import log_slip, save_smoke_free_plan, withdraw_slip
+from patients.actions.staff_notes import write_note
 from patients.actions.tasks import (
     claim_task,
     count_tasks,
@@ -116,4 +117,5 @@ __all__ = [
     "withdraw_asking",
     "withdraw_move_request",
     "withdraw_slip",
+    "write_note",
 ]

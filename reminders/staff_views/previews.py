@@ -23,7 +23,7 @@ from reminders.previews import Draft
 @require_safe
 def version_preview(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What invented patients would get on this version, and each of its mails as it would go out."""
-    draft = _draft_or_404(request, pk)
+    draft = draft_or_404(request, pk)
     title = _("%(version)s, as people get it") % {"version": draft.version}
     return page(
         request, "admin/reminders/version_preview.html", title,
@@ -38,7 +38,7 @@ def version_preview(request: HttpRequest, pk: UUID) -> HttpResponse:
 def version_mail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The HTML of one mail by itself, for a frame without any rights. Raises Http404."""
     wanted = (request.GET.get("step"), request.GET.get("language"))
-    mails = _draft_or_404(request, pk).mails()
+    mails = draft_or_404(request, pk).mails()
     for mail in mails:
         if wanted in {(mail.step.key, mail.language), (None, None)}:
             response = mail_page(mail.html)
@@ -48,7 +48,7 @@ def version_mail(request: HttpRequest, pk: UUID) -> HttpResponse:
     raise Http404
 
 
-def _draft_or_404(request: HttpRequest, pk: UUID) -> Draft:
+def draft_or_404(request: HttpRequest, pk: UUID) -> Draft:
     rows: Any = within(
         PathwayVersion.objects.visible_to(request.user), request.user, "pathwayversion.view"
     )

@@ -15,7 +15,7 @@ from portal.models import Role, User
 from portal.permissions import CLINIC_PATHS, PAGES, RIGHTS, clinics_where, may, within
 from procedures.consent_actions import save_consent_draft
 from procedures.models import Exercise, Questionnaire, Step
-from reminders.models import Reminder
+from reminders.models import Reminder, Suppression
 from tests.factories import make_appointment, make_message, make_reminder, make_staff, make_user
 from tests.patients.alerts import make_question, make_task
 from tests.patients.exercises import make_exercise, prescribed
@@ -29,11 +29,11 @@ FRAME = {
 LEAD_ON = {"import_columns", "import_enter"}
 # Opened by an access of one's own, whatever the clinic: never by a role alone (tests/patients/test_oversight.py).
 BY_ACCESS = {"emergency_record"}
-POST_ONLY = {"alert_acknowledge", "alert_resolve", "task_claim", "task_give_back"}
+POST_ONLY = {"alert_acknowledge", "alert_resolve", "task_claim", "task_give_back", "version_sample"}
 READ_ONLY = {
     "patient_page", "message_page", "message_html", "alert_page", "episode_version", "version_mail",
-    "version_preview", "simulator", "episode_simulate", "user_sign_ins", "import_page", "import_progress",
-    "emergency_record",
+    "version_preview", "simulator", "episode_simulate", "patient_timeline", "user_sign_ins", "import_page",
+    "import_progress", "emergency_record",
 }  # fmt: skip
 MODEL_VIEWS = ("changelist", "add", "history", "delete", "change")
 
@@ -73,6 +73,9 @@ def _rows(people: Any, episode: Any, carer_link: Any, staff: User) -> dict[str, 
         ),
         "task": make_task(episode),
         "question": make_question(episode),
+        "suppression": Suppression.objects.get_or_create(
+            address=patient.user.email, defaults={"reason": "bounced"}
+        )[0],
         "hold": Hold.objects.create(
             episode=episode, category="recovery", by=people.nurse, reason="Wound"
         ),
@@ -150,7 +153,6 @@ def _url(page: str, rows: dict[str, Any]) -> str:
             else rows[page.split("_", maxsplit=1)[0]]
         )
         row = rows["episode"] if page == "appointment_book" else row
-        row = rows["wish"] if page == "appointment_wish" else row
         return reverse(f"admin:{page}", args=[row.pk])
 
 
