@@ -16,7 +16,7 @@ from tests.factories import make_appointment, make_message, make_reminder
 from tests.patients.alerts import make_question, raise_alert
 from tests.patients.exercises import prescribed
 
-TIMELINE_QUERIES = 27
+TIMELINE_QUERIES = 23
 
 
 def url(page: str, row: Any = None) -> str:
