@@ -10,7 +10,7 @@ from procedures.loading import read_catalogue
 from procedures.loading.glossary import Glossary
 from procedures.loading.relations import Relations
 from procedures.loading.steps import StepReader
-from procedures.reading_level import reading_age, syllables_in
+from procedures.reading_level import reading_age, spanish_ease, spanish_syllables_in, syllables_in
 
 
 def numbered(letter: str, last: int, *extra: str) -> list[str]:
@@ -463,6 +463,32 @@ def test_american_readers_get_american_words(catalogue, steps):
 )  # fmt: skip
 def test_syllables(word, count):
     assert syllables_in(word) == count
+
+
+@pytest.mark.parametrize(
+    ("word", "count"),
+    [("casa", 2), ("cirugía", 4), ("hueso", 2), ("radiografía", 3), ("que", 1), ("día", 2), ("y", 1),
+     ("anestesia", 3), ("llámenos", 3), ("leer", 2), ("pierna", 2), ("guía", 2), ("peor", 2)],
+)  # fmt: skip
+def test_spanish_syllables(word, count):
+    assert spanish_syllables_in(word) == count
+
+
+def test_harder_spanish_is_less_easy():
+    easy = "El gato come pan. Hace sol."
+    hard = "Las complicaciones posoperatorias tromboembólicas requieren anticoagulación farmacológica prolongada."
+    assert spanish_ease(easy) > 80
+    assert spanish_ease(hard) < 20
+    assert spanish_ease("") == 100
+
+
+def test_every_spanish_step_is_easy_to_read(steps):
+    too_hard = {
+        key: round(ease)
+        for key, step in steps.items()
+        if (ease := spanish_ease(words(step, "es"))) < 65
+    }
+    assert too_hard == {}
 
 
 def test_harder_texts_ask_for_more_years():
