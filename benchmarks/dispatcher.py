@@ -82,6 +82,7 @@ def warm_up() -> None:
     rows = Reminder.objects.order_by("due_at").select_related(
         "recipient", "episode__patient__clinic"
     )
+    pipeline._set_the_program_aside()
     writer = emails.Writer()
     for _ in range(3):
         for row in rows[:14]:

@@ -29,8 +29,8 @@ LONGEST_LINE = 998
 COMFORTABLE_LINE = 78
 
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
-_PLAIN_TEXT = re.compile(r"(?:[\t\x20-\x7e]{0,998}\n)*[\t\x20-\x7e]{0,998}")
-_PLAIN_LINES = re.compile(rb"(?:[^\0\r\n]{0,998}\r\n)*[^\0\r\n]{0,998}")
+# What may stand in a body that is sent as it is, without the line ends (RFC 2045 section 2.7).
+_PLAIN_BYTES = bytes([9, 10, 13, *range(32, 127)])
 _PLAIN_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _LINE_END = re.compile(r"\r\n?|\n")
 _UNSAFE_IN_ENVELOPE = re.compile(r"[\x00-\x20<>\x7f]")
@@ -173,11 +173,12 @@ def _part(text: str, kind: str, boundary: str, takes_8bit: bool, more: str = "")
 
 def _encoded(text: str, boundary: str, takes_8bit: bool) -> tuple[str, bytes]:
     """The text as it is where that may be; otherwise quoted-printable, or base64 where most of it would be quoted."""
-    if text.isascii() and _PLAIN_TEXT.fullmatch(text) and boundary not in text:
-        return "7bit", text.replace("\n", CRLF).encode("ascii")
     raw = text.replace("\n", CRLF).encode()
-    if takes_8bit and boundary not in text and _PLAIN_LINES.fullmatch(raw):
-        return "8bit", raw
+    if boundary not in text and max(map(len, raw.split(b"\r\n"))) <= LONGEST_LINE:
+        if not raw.translate(None, _PLAIN_BYTES):
+            return "7bit", raw
+        if takes_8bit and b"\0" not in raw:
+            return "8bit", raw
     # A byte that is quoted takes three, in base64 every byte takes four thirds.
     if len(raw) - len(raw.translate(None, _NOT_ASCII)) > len(raw) // 6:
         return "base64", base64.encodebytes(raw).replace(b"\n", b"\r\n").removesuffix(b"\r\n")

@@ -153,6 +153,7 @@ class SmtpSender:
         self._dot_timeout = dot_timeout or settings.LEASE_SECONDS * DOT_SHARE
         self._selector = selectors.DefaultSelector()
         self._lines: dict[Line, float] = {}
+        self._busy: set[Line] = set()
         self._queue: deque[Job] = deque()
         self._breaks = 0
         self._feed: Iterator[Mail | float] = iter(())
@@ -191,7 +192,7 @@ class SmtpSender:
     # --- the work of one call ---
 
     def _run(self) -> Iterator[Delivery]:
-        while not self._is_fed_up or self._queue or any(line.job for line in self._lines):
+        while not self._is_fed_up or self._queue or self._busy:
             if number := self._wave():
                 yield from self._begin(number)
             for line, act in self._wait():
@@ -223,7 +224,7 @@ class SmtpSender:
     def _wave(self) -> int:
         """How many mails are begun now: several together, unless they have waited for company long enough."""
         wanted = min(self._most, math.ceil(self._taken / MAILS_A_CONNECTION))
-        number = min(wanted - sum(not line.is_idle for line in self._lines), len(self._queue))
+        number = min(wanted - len(self._busy), len(self._queue))
         if number <= 0:
             self._alone_since = math.inf
             return 0
@@ -239,7 +240,7 @@ class SmtpSender:
         refused = self._open_lines(number)
         if refused is not None:
             yield from self._answer_all(refused)
-        idle = [line for line in self._lines if line.is_idle]
+        idle = [line for line in self._lines if line not in self._busy]
         jobs = [self._queue.popleft() for _ in range(min(number, len(idle), len(self._queue)))]
         aboard = self._boarding([job.mail for job in jobs]) if jobs else ()
         for line, job in zip(idle, jobs, strict=False):
@@ -303,7 +304,7 @@ class SmtpSender:
         if self._breaks > MOST_BREAKS:
             return Answer(Outcome.TEMPORARY, "The mail server drops every connection.")
         if self._lines:
-            wanted = number - sum(line.is_idle for line in self._lines)
+            wanted = number - len(self._lines) + len(self._busy)
             if wanted > 0 and len(self._lines) < self._most:
                 self._open_more(min(wanted, self._most - len(self._lines)))
             return None
@@ -355,12 +356,14 @@ class SmtpSender:
 
     def _forget(self, line: Line) -> None:
         self._lines.pop(line, None)
+        self._busy.discard(line)
         self._selector.unregister(line.sock)
 
     def _watch(self, line: Line) -> None:
         """Note until when something has to come, and ask to be told when the kernel takes more."""
         patience = self._dot_timeout if line.waits_for_dot else self._reply_timeout
         self._lines[line] = math.inf if line.is_idle else time.monotonic() + patience
+        (self._busy.discard if line.is_idle else self._busy.add)(line)
         events = selectors.EVENT_READ
         if line.has_to_write:
             events |= selectors.EVENT_WRITE

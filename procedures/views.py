@@ -14,7 +14,6 @@ from portal import clock
 from portal.models import Clinic, User
 from procedures.guide import Guide, Section, clinic_of_reader, guides, plans_of, sections_of
 from procedures.models import Page
-from procedures.pdf import LettersMissing, guide_as_pdf
 from procedures.search import search
 
 
@@ -83,6 +82,9 @@ def guide_print(request: HttpRequest, procedure: str) -> HttpResponse:
 @require_http_methods(["GET"])
 def guide_pdf(request: HttpRequest, procedure: str) -> HttpResponse:
     """The whole guide as a file to keep; the page to print where the file lacks letters. Raises Http404."""
+    # 45 MiB of memory that no other page needs, and no worker.
+    from procedures.pdf import LettersMissing, guide_as_pdf
+
     found = _guide_or_404(request, procedure)
     clinic = clinic_of_reader(cast("User", request.user))
     name = clinic.name if clinic else ""

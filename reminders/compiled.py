@@ -12,13 +12,14 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
+from html import escape
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import Model
 from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import wrap
 from markdown_it.common.utils import escapeHtml, isMdAsciiPunct, isPunctChar
@@ -253,9 +254,12 @@ def _sort(value: str | None) -> int:
 
 def _fingerprint(value: Any) -> Any:
     """A value to compare plans by; of a row, what is in its fields."""
-    if isinstance(value, Model):
-        return tuple(getattr(value, field.attname) for field in value._meta.concrete_fields)
-    return value
+    return _fields_of(type(value))(value) if isinstance(value, Model) else value
+
+
+@cache
+def _fields_of(model: type[Model]) -> Callable[[Model], tuple[Any, ...]]:
+    return attrgetter(*(field.attname for field in model._meta.concrete_fields))
 
 
 def _hole_values(context: Mapping[str, Any]) -> dict[str, str]:

@@ -285,11 +285,14 @@ def _context(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, 
         if is_essential
         else unsubscribe.link(first.recipient_id, _leading_category(reminders)),
         "language": language,
-        "direction": "rtl"
-        if translation.get_language_info(language.split("-")[0])["bidi"]
-        else "ltr",
+        "direction": _direction(language),
         "time_zone_note": _time_zone_note(reminders),
     }
+
+
+@lru_cache(maxsize=16)
+def _direction(language: str) -> str:
+    return "rtl" if translation.get_language_info(language.partition("-")[0])["bidi"] else "ltr"
 
 
 def _names_patients(reminders: Iterable[Reminder]) -> bool:

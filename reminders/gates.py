@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -146,12 +147,16 @@ def _sent(zones: dict[UUID, ZoneInfo], now: datetime) -> Counter[tuple[UUID, dat
 
 def zone_of(reminder: Reminder) -> ZoneInfo:
     """The recipient's zone: their own, or the clinic's."""
-    clinic = reminder.episode.patient.clinic
+    return _zone(reminder.recipient.time_zone, reminder.episode.patient.clinic.time_zone)
+
+
+@lru_cache(maxsize=512)
+def _zone(own: str, clinics: str) -> ZoneInfo:
     try:
-        return ZoneInfo(reminder.recipient.time_zone or clinic.time_zone)
+        return ZoneInfo(own or clinics)
     except (ZoneInfoNotFoundError, ValueError):
         # Zones are checked when they are stored; the time zone database may forget one all the same.
-        return clinic.zone
+        return ZoneInfo(clinics)
 
 
 # Notices whose cause is what holds up everything else.

@@ -30,16 +30,12 @@ class Letter:
     """The reminders of one slot for one person, on their way into one message."""
 
     reminders: list[Reminder]
+    address: str = ""
     message: Message | None = None
     items: list[emails.Item] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     # On the machine's clock (UTC): after this moment it is too late to begin under the claim's lease.
     begin_until: datetime = _AT_ANY_TIME
-
-    @property
-    def address(self) -> str:
-        """Where it goes."""
-        return self.reminders[0].recipient.email
 
     @property
     def ids(self) -> list[uuid.UUID]:
@@ -52,7 +48,9 @@ def letters_of(reminders: Iterable[Reminder]) -> list[Letter]:
     slots: dict[tuple[uuid.UUID, uuid.UUID, uuid.UUID | None], Letter] = {}
     for row in reminders:
         slot = (row.recipient_id, row.episode.patient.clinic_id, row.message_id)
-        slots.setdefault(slot, Letter([], row.message)).reminders.append(row)
+        if slot not in slots:
+            slots[slot] = Letter([], row.recipient.email, row.message)
+        slots[slot].reminders.append(row)
     return list(slots.values())
 
 
