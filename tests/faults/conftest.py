@@ -1,6 +1,6 @@
 """Fixtures and sizes of the fault tests. `make faults` runs them at full size.
 
-FAULTS=full asks for that; FAULTS_MAILS and FAULTS_KILLS set these two alone.
+FAULTS=full asks for that; FAULTS_MAILS, FAULTS_KILLS and FAULTS_INTERLEAVINGS set these alone.
 """
 
 import os
@@ -24,10 +24,14 @@ class Size:
     beats: int = 2
     sweepers: int = 2
     workers: int = 2
+    interleavings: int = 40
     seconds: float = 150
 
 
-FULL = Size(mails=10_000, kills=200, flushes=20, beats=3, sweepers=3, workers=4, seconds=3600)
+FULL = Size(
+    mails=10_000, kills=200, flushes=20, beats=3, sweepers=3, workers=4,
+    interleavings=10_000, seconds=3600,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +40,9 @@ def size() -> Size:
     size = FULL if os.environ.get("FAULTS") == "full" else Size()
     mails = int(os.environ.get("FAULTS_MAILS", size.mails))
     kills = int(os.environ.get("FAULTS_KILLS", size.kills))
-    return replace(size, mails=mails, kills=kills, seconds=max(size.seconds, mails / 2))
+    orders = int(os.environ.get("FAULTS_INTERLEAVINGS", size.interleavings))
+    seconds = max(size.seconds, mails / 2)
+    return replace(size, mails=mails, kills=kills, interleavings=orders, seconds=seconds)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ IN_FLIGHT = 16
 
 @dataclass
 class FaultyServer:
-    """A mail server that is slow, hangs up after DATA, or refuses, each with a chance.
+    """A mail server that is slow, hangs up after DATA, or refuses, each with a chance, or says nothing at all.
 
     What it has taken counts as delivered, whether its answer arrived or not. It is our own because
     aiosmtpd reads for ever from a client that was killed in the middle of a mail.
@@ -39,6 +39,7 @@ class FaultyServer:
     delay: float = 0.0
     drops: float = 0.0
     refuses: float = 0.0
+    is_frozen: bool = False
     refusals: tuple[str, ...] = ("451 4.3.0 try later", "452 4.2.2 full just now")
     delivered: list[Delivery] = field(default_factory=list)
     chance: random.Random = field(default_factory=lambda: random.Random(7))
@@ -88,6 +89,8 @@ class FaultyServer:
         while True:
             line = (await reader.readuntil(b"\r\n")).decode().strip()
             verb, reply = line[:4].upper(), "250 2.0.0 OK"
+            while self.is_frozen:
+                await asyncio.sleep(0.05)
             if verb == "EHLO":
                 reply = "250-faulty.test\r\n250-PIPELINING\r\n250 8BITMIME"
             elif verb == "MAIL":
@@ -176,6 +179,13 @@ class Crowd:
         return self._start(
             "-m", "celery", "--app", "portal", "beat", "--pidfile=", "--schedule", str(file)
         )
+
+    def set_clock(self, hours: float) -> None:
+        """Step the wall clock of every process, those that run and those to come, to so many hours from now."""
+        file = self.folder / "clock"
+        file.with_suffix(".new").write_text(str(hours * 3600))
+        file.with_suffix(".new").rename(file)
+        self.env["FAULTS_CLOCK"] = str(file)
 
     def sweeper(self, seconds: int = 600) -> subprocess.Popen[bytes]:
         """A sweeper that goes round and round."""

@@ -4,6 +4,7 @@ Each test ends with every reminder sent, one Message-ID for each, and no second 
 would show. A kill may leave copies of the mails that were on the wire; they carry the same Message-ID.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ import time
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import OperationalError, connection
 
 from reminders import balance
 from reminders.models import Decision, Message, Reminder
@@ -242,6 +244,130 @@ def test_a_mail_server_slower_than_our_patience(crowd, server, size, note):
         12,
         0,
     )
+
+
+def test_a_mail_server_that_says_nothing_on_open_connections(crowd, server, size, note):
+    """Half-open: the connections stand, and nothing comes. Mails on the wire are in doubt, the others wait."""
+    fill(size.mails)
+    server.delay = 0.02
+    crowd.env["FAULTS_PATIENCE"] = "2"
+    crowd.sweeper()
+    wait_until(lambda: server.delivered, 120, "the first mail")
+    server.is_frozen = True
+    time.sleep(5)
+    server.is_frozen = False
+
+    drain(size.seconds)
+
+    remains = Remains.of(server)
+    note(remains)
+    assert (remains.lost, remains.messages, remains.message_ids, remains.duplicates) == (
+        0, size.mails, size.mails, 0,
+    )  # fmt: skip
+
+
+def test_sweepers_killed_while_the_mail_server_refuses_and_drops(crowd, server, size, note):
+    fill(size.mails)
+    server.delay, server.refuses, server.drops = 0.02, 0.2, 0.05
+    for _ in range(size.kills):
+        before = len(server.delivered)
+        sweeper = crowd.sweeper()
+        wait_until(
+            lambda seen=before: len(server.delivered) > seen + 2 or hurry() or is_all_sent(),
+            60,
+            "a mail",
+        )
+        crowd.kill(sweeper)
+    crowd.sweeper()
+
+    drain(size.seconds)
+
+    remains = Remains.of(server, crowd.kills)
+    note(remains)
+    assert (remains.lost, remains.messages, remains.message_ids, remains.duplicates) == (
+        0, size.mails, size.mails, 0,
+    )  # fmt: skip
+
+
+def is_all_sent() -> bool:
+    return not Reminder.objects.exclude(state="sent").exists()
+
+
+def test_a_clock_that_is_stepped_two_hours_either_way(crowd, server, size, note):
+    """Leases seem to have run out, or to last for hours: what is on the wire may go twice, the same mail."""
+    fill(size.mails)
+    server.delay = 0.05
+    crowd.set_clock(0)
+    for _ in range(size.sweepers):
+        crowd.sweeper()
+    wait_until(lambda: server.delivered, 120, "the first mail")
+    for hours in (2, 0, -2, 0):
+        crowd.set_clock(hours)
+        time.sleep(1)
+
+    drain(size.seconds)
+
+    remains = Remains.of(server)
+    note(f"clock stepped 4 times: {remains}")
+    assert (remains.lost, remains.messages, remains.message_ids, remains.duplicates) == (
+        0, size.mails, size.mails, 0,
+    )  # fmt: skip
+    assert remains.extra_copies <= 4 * size.sweepers * IN_FLIGHT
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a file has no server")
+def test_a_database_that_goes_away_and_comes_back(crowd, server, size, note):
+    """All connections are ended again and again; alone on its server the test has it crash and recover too."""
+    fill(size.mails)
+    server.delay = 0.02
+    with connection.cursor() as cursor:
+        # The tests' server forgets the last moment in a crash, for speed; a clinic's does not.
+        name = connection.settings_dict["NAME"]
+        cursor.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
+    sweepers = [crowd.sweeper() for _ in range(size.sweepers)]
+    wait_until(lambda: server.delivered, 120, "the first mail")
+    for _ in range(size.kills):
+        throw_everybody_out(crashes="PYTEST_XDIST_WORKER" not in os.environ)
+        sweepers = [each if each.poll() is None else crowd.sweeper() for each in sweepers]
+        time.sleep(0.5)
+
+    drain(size.seconds)
+
+    remains = Remains.of(server)
+    note(f"database gone {size.kills} times: {remains}")
+    assert (remains.lost, remains.messages, remains.message_ids, remains.duplicates) == (
+        0, size.mails, size.mails, 0,
+    )  # fmt: skip
+    assert remains.extra_copies <= size.kills * size.sweepers * IN_FLIGHT
+
+
+def throw_everybody_out(*, crashes: bool) -> None:
+    """End all sessions on the database; with `crashes` the whole server dies at once and recovers from its log."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        others = [pid for (pid,) in cursor.fetchall()]
+        if not crashes:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", [others])
+    if crashes and others:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(others[0], signal.SIGKILL)
+        # The server notices, ends everybody else, and only then turns callers away.
+        time.sleep(1)
+    connection.close()
+    wait_until(is_database_back, 60, "the database")
+
+
+def is_database_back() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except OperationalError:
+        connection.close()
+        return False
+    return True
 
 
 def test_one_poisoned_mail_holds_up_no_other(crowd, server, broker, size, note):
