@@ -28,9 +28,11 @@ STAFF_ONLY = re.compile(
     r"""templates/(admin|unfold)/
     |\w+/management/
     |\w+/(\w+_)?admin\.py
-    |\w+/(staff|import|trail|account|guide|emergency)_\w+\.py
+    |\w+/(staff|import|trail|account|guide|emergency|work)_\w+\.py
     |reminders/(staff_views/|previews\.py|simulator\.py|whatif\.py|dashboard\.py)
     |procedures/(approval|forms|consent_actions|consent_pages)\.py
+    |\w+/(causes|readiness)\.py
+    |patients/actions/(tasks|holds|staff_notes|imaging|answers|merging)\.py
     |patients/(importing/|forms\.py|exercise_forms\.py|actions/imports\.py)
     |patients/models/(imports|notes|oversight|tasks)\.py
     |portal/navigation\.py
