@@ -97,9 +97,9 @@ def choose_language(page: Page, language: str) -> None:
 def sign_in(page: Page, email: str) -> None:
     """Sign in with the demo's password."""
     page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.locator("[name=login]").fill(email)
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("main form [type=submit]").first.click()
     page.wait_for_url(lambda address: "login" not in address)
 
 

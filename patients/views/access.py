@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from patients.actions import ask_to_end, withdraw_asking
 from patients.care import Care, care_of
 from patients.models import RelatedPerson
+from patients.trail import what
 from portal import clock
 from portal.models import AuditEvent, User
 
@@ -95,18 +96,8 @@ def _person(care: Care, link: RelatedPerson) -> dict[str, object]:
 
 
 def _visits(care: Care, events: Iterable[AuditEvent]) -> Iterable[Visit]:
-    words = {
-        AuditEvent.Action.READ: _("opened the record"),
-        AuditEvent.Action.CREATE: _("added something"),
-        AuditEvent.Action.UPDATE: _("changed something"),
-        AuditEvent.Action.DELETE: _("took something back"),
-        AuditEvent.Action.EXECUTE: _("carried something out"),
-    }
     for event in events:
-        what = words[AuditEvent.Action(event.action)]
-        if event.verb.startswith("emergency.") and event.verb != "emergency.review":
-            what = _("opened the record in an emergency, from another clinic")
-        yield Visit(event.recorded_at, _who(care, event), what)
+        yield Visit(event.recorded_at, _who(care, event), what(event))
 
 
 def _who(care: Care, event: AuditEvent) -> str:

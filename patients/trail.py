@@ -1,0 +1,66 @@
+"""What an event of the audit trail was, in words for the person whose record it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from portal.models import AuditEvent
+
+Action = AuditEvent.Action
+# By the whole verb, or by its noun alone with a dot at the end; the whole verb comes first.
+_WORDS: Mapping[str, str | Promise] = {
+    "alert.acknowledge": _("saw that you reported a warning sign"),
+    "alert.resolve": _("wrote down what was done about a warning sign"),
+    "appointment.attended": _("noted that a visit took place"),
+    "appointment.book": _("booked a visit"),
+    "appointment.cancel": _("called a visit off"),
+    "appointment.confirm": _("confirmed a visit"),
+    "appointment.move": _("moved a visit"),
+    "calendar_feed.": _("changed the calendar link"),
+    "carer.ask_to_end": _("asked the clinic to end somebody's access"),
+    "carer.end": _("ended a parent's or carer's access"),
+    "carer.link": _("gave a parent or carer access"),
+    "carer.renew": _("renewed a parent's or carer's access"),
+    "carer.withdraw_asking": _("took back the wish to end somebody's access"),
+    "check_in.send": _("sent a check-in"),
+    "emergency.open": _("opened the record in an emergency, from another clinic"),
+    "episode.close": _("closed a treatment"),
+    "episode.follow_version": _("moved the plan to a newer version"),
+    "episode.open": _("planned a treatment"),
+    "episode.set_anchor": _("set a date of the treatment"),
+    "exercise.": _("ticked off exercises"),
+    "move_request.answer": _("answered the wish to move a visit"),
+    "move_request.ask": _("asked to move a visit"),
+    "move_request.withdraw": _("took back the wish to move a visit"),
+    "patient.merge": _("joined two records of the same person"),
+    "patient.register": _("added the record"),
+    "patient.set_email": _("changed the email address"),
+    "patient.update": _("changed the details of the record"),
+    "prescription.add": _("prescribed an exercise"),
+    "prescription.end": _("ended an exercise"),
+    "reminder.send_now": _("sent a reminder early"),
+    "reminder.stop": _("took a reminder out of the plan"),
+    "slip.": _("noted a slip with smoking"),
+    "smoke_free.plan": _("changed the plan to stop smoking"),
+    "step.": _("answered a step of the plan"),
+}
+_BY_ACTION: Mapping[str, str | Promise] = {
+    Action.READ: _("opened the record"),
+    Action.CREATE: _("added something"),
+    Action.UPDATE: _("changed something"),
+    Action.DELETE: _("took something back"),
+    Action.EXECUTE: _("carried something out"),
+}
+
+
+def what(event: AuditEvent) -> str:
+    """What happened, as plainly as its verb can be put; where there are no words for it, what sort of thing it was."""
+    noun = event.verb.partition(".")[0] + "."
+    if noun == "emergency." and event.verb != "emergency.review":
+        return str(_WORDS["emergency.open"])
+    if event.action == Action.READ:
+        return str(_BY_ACTION[Action.READ])
+    return str(_WORDS.get(event.verb) or _WORDS.get(noun) or _BY_ACTION[event.action])
