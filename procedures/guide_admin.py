@@ -43,7 +43,7 @@ class GuidePageAdmin(PageAdmin):
             return _Desk(request, section, clinic).answer()
         if request.method == "POST":
             raise PermissionDenied
-        rows = ClinicWords.objects.latest().filter(page=row, clinic=clinic)
+        rows = ClinicWords.objects.last_of_each().filter(page=row, clinic=clinic)
         last = {words.section_key: words for words in rows.select_related("written_by")}
         context = {
             "page_row": row,
@@ -122,8 +122,9 @@ class _Desk:
             ):
                 return True
         self.proposed = ClinicWords(**words)
-        form.data = form.data.copy()
-        form.data["shown"] = form.digest
+        data = self.request.POST.copy()
+        data["shown"] = form.digest
+        form.data = data
         return False
 
     def _return(self, form: ReturnForm) -> bool:

@@ -104,7 +104,7 @@ class StepTextQuerySet(PartOfVersion):
 class ClinicWordsQuerySet(models.QuerySet):
     """What clinics wrote in place of the catalogue's words of the guide."""
 
-    def latest(self) -> Self:
+    def last_of_each(self) -> Self:
         """The last row of each section at each clinic."""
         newer = self.model._default_manager.filter(
             page=models.OuterRef("page"),
@@ -116,4 +116,4 @@ class ClinicWordsQuerySet(models.QuerySet):
 
     def in_force(self) -> Self:
         """What readers get now: the last row, where it holds words."""
-        return self.latest().filter(kind="own")
+        return self.last_of_each().filter(kind="own")

@@ -158,10 +158,10 @@ def _is_near(word: str, other: str) -> bool:
 
 def _documents(language: str, clinic: Clinic | None) -> Iterable[_Document]:
     pages = pages_in(language)
-    own = own_words(pages, clinic)
+    words_of_clinic = own_words(pages, clinic)
     texts: dict[object, list[PageSection | ClinicWords]] = {}
     for section in PageSection.objects.filter(page__in=pages):
-        text = own.get((section.page_id, section.key), section)
+        text = words_of_clinic.get((section.page_id, section.key), section)
         texts.setdefault(section.page_id, []).append(text)
     for procedure in Procedure.objects.all():
         own = [page for page in pages if page.procedure_id == procedure.pk]

@@ -75,7 +75,7 @@ def _page(
     entry: Row, guide: Mapping[str, Any], position: int, shared: Mapping[Any, Row], used: set[Any]
 ) -> Generator[Problem, None, Row]:
     parts: list[Row] = []
-    base: Mapping[str, Any] = {}
+    base: dict[str, Any] = {}
     if name := entry.data.get("use"):
         key = (name, guide["language"])
         used.add(key)
