@@ -1,6 +1,6 @@
 """Texts in other languages: finds them in the code, keeps the files of translations, compiles them.
 
-All in Python, by Babel: nobody needs gettext's programs (docs/decisions/0100). What a person reads is
+All in Python, by Babel: nobody needs gettext's programs (docs/decisions/0120). What a person reads is
 in `locale/<language>/LC_MESSAGES/django.po`; what Django reads is the `.mo` made from it, beside it.
 """
 

@@ -1,6 +1,6 @@
 """Every text has its translation, and no translation loses a value, a form or a mark.
 
-What fails here is mended by `make messages` and by writing what is missing (docs/decisions/0100).
+What fails here is mended by `make messages` and by writing what is missing (docs/decisions/0120).
 """
 
 import re
