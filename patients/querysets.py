@@ -15,14 +15,15 @@ from django.db.models import Exists, OuterRef, Q
 
 from patients.names import as_date, fold_address, is_phone, phone_wanted, words_of
 from portal import clock
+from portal.local_day import LocalDay
 from portal.models import Clinic
 
 if TYPE_CHECKING:
     from portal.models import User
 
 
-def _live(prefix: str, on: date) -> Q:
-    """The condition that a carer's access, reached over `prefix`, holds on the local day `on`."""
+def _live(prefix: str, on: date | LocalDay) -> Q:
+    """The condition that a carer's access, reached over `prefix`, holds on the clinic's local day `on`."""
     return (
         Q(**{f"{prefix}ended_at__isnull": True})
         & Q(**{f"{prefix}starts_on__lte": on})
@@ -105,7 +106,9 @@ def _emergencies() -> EmergencyAccessQuerySet:
 def _patients_lived_with(user: User | AnonymousUser) -> models.QuerySet:
     from patients.models import Patient  # the model is built from this module
 
-    related = Q(related_people__user=user) & _live("related_people__", clock.today())
+    related = Q(related_people__user=user) & _live(
+        "related_people__", LocalDay(clock.now(), "clinic__time_zone")
+    )
     return Patient.objects.current().filter(Q(user=user) | related).values("id")
 
 

@@ -1,6 +1,6 @@
 """Who sees which records. Every question is asked of every person."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -98,6 +98,28 @@ def test_access_by_the_query_is_access_by_the_row(people, fields, is_live):
     assert (seen(link.user) == {"Patricia"}) is is_live
     assert link.is_live(NOW.date()) is is_live
     assert RelatedPerson.objects.live(NOW.date()).filter(pk=link.pk).exists() is is_live
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "last"),
+    [
+        ("Pacific/Kiritimati", datetime(2026, 3, 4, 10, tzinfo=UTC), datetime(2026, 3, 6, 10, tzinfo=UTC)),
+        ("Europe/London", datetime(2026, 3, 5, 0, tzinfo=UTC), datetime(2026, 3, 7, 0, tzinfo=UTC)),
+        ("Pacific/Honolulu", datetime(2026, 3, 5, 10, tzinfo=UTC), datetime(2026, 3, 7, 10, tzinfo=UTC)),
+    ],
+)  # fmt: skip
+def test_access_begins_and_ends_with_the_days_of_the_clinic(
+    people, stopped_clock, zone, first, last
+):
+    people.clinic.time_zone = zone
+    people.clinic.save()
+    link = make_carer(people.patient, starts_on=date(2026, 3, 5), ends_on=date(2026, 3, 7))
+
+    for moment, is_live in (
+        (first - timedelta(minutes=1), False), (first, True), (last - timedelta(minutes=1), True), (last, False),
+    ):  # fmt: skip
+        stopped_clock.move_to(moment)
+        assert (seen(link.user) == {"Patricia"}) is is_live, moment
 
 
 def test_a_patient_with_two_carers_is_one_row(people):
