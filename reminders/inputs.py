@@ -43,7 +43,7 @@ _RELATIONS = (
             "user__time_zone",
             "user__mail_at",
             "user__is_active",
-        ),  # fmt: skip
+        ),
         Q(ended_at__isnull=True),
     ),
 )

@@ -1,0 +1,198 @@
+"""What staff wait for in a clinic of a hundred thousand patients: every list, a search in each, and the patient page.
+
+    python -m benchmarks.bench_admin [--patients 100000] [--reminders 3000000] [--times 7]
+
+For each page: the queries with 100 patients stored and with all of them, which must be the same number,
+and with all of them the median time from request to rendered page, by the clock and of this process's
+processor; on a busy machine the clock says little. The reader is a manager with a second factor. What
+passes a limit is marked, and the run ends with an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+from urllib.parse import urlencode
+
+from benchmarks import ground
+
+FEW = 100
+MOST_QUERIES, LONGEST_MS = 30, 300
+# What somebody types: a name, two in the wrong order, a number, a phone, an address, what nothing matches.
+SEARCHES = (
+    "løvstad",
+    "eastlake bjorn",
+    "C0000042",
+    "020 7946 0077",
+    "crowd77@example.com",
+    "nobody at all",
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one page cost."""
+
+    queries: int
+    median_ms: float
+    cpu_ms: float
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--patients", type=int, default=100_000)
+    parser.add_argument("--reminders", type=int, default=3_000_000)
+    parser.add_argument("--times", type=int, default=7)
+    options = parser.parse_args()
+    ground.settle(database="postgresql")
+    staff = make_ground()
+    ground.copy_database("few")
+    fill(options.patients, options.reminders)
+    ground.use_database("few")
+    fill(FEW, 30 * FEW)
+    few = measured(staff, 1)
+    ground.use_database("postgres")
+    many = measured(staff, options.times)
+    if print_table(few, many):
+        raise SystemExit("Some pages pass a limit.")
+
+
+def make_ground() -> Any:
+    """A clinic, another one, and a manager of the first with a second factor; returns the manager's key."""
+    from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+
+    from benchmarks import clinic
+    from tests.factories import make_clinic, make_staff
+
+    where, _version = clinic.make_ground()
+    make_clinic("Far Away Clinic")
+    manager = make_staff(where, "manager")
+    TOTP.activate(manager, generate_totp_secret())
+    return manager.pk
+
+
+def fill(patients: int, reminders: int) -> None:
+    """Add a crowd to the first clinic."""
+    from benchmarks import crowd
+    from procedures.models import PathwayVersion
+
+    version = PathwayVersion.objects.get()
+    crowd.make(version.clinic, version, patients=patients, reminders=reminders)
+
+
+def measured(staff: Any, times: int) -> dict[str, Figure]:
+    """What each page costs in the database in use."""
+    import time_machine
+
+    from benchmarks.clinic import NOW
+
+    with time_machine.travel(NOW, tick=True):
+        browser = signed_in(staff)
+        return {name: figure(browser, address, times) for name, address in pages()}
+
+
+def signed_in(staff: Any) -> Callable[[str], Any]:
+    """A browser in which somebody has signed in with a second factor: address in, response out."""
+    from allauth.account.internal.flows.login import record_authentication
+    from django.conf import settings
+    from django.test import Client, RequestFactory
+
+    from portal.models import User
+
+    # Names without digests: nobody has collected the files here.
+    settings.STORAGES["staticfiles"]["BACKEND"] = (
+        "django.contrib.staticfiles.storage.StaticFilesStorage"
+    )
+    client = Client(headers={"host": "portal.clinic.example"})
+    client.force_login(User.objects.get(pk=staff))
+    request = RequestFactory().get("/")
+    request.session = client.session
+    record_authentication(request, User.objects.get(pk=staff), method="mfa", type="totp")
+    request.session.save()
+    return lambda address: client.get(address, secure=True)
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Each page's name and address: lists, with searches and filters, and a patient's page."""
+    from django.contrib import admin
+    from django.urls import reverse
+
+    from patients.models import Patient
+    from portal.models import User
+    from portal.permissions import may
+
+    manager = User.objects.get(roles__role="manager")
+    yield "dashboard", reverse("admin:index")
+    for model, model_admin in sorted(admin.site._registry.items(), key=lambda each: str(each[0])):
+        name = f"{model._meta.app_label}.{model._meta.model_name}"
+        if not may(manager, f"{model_admin.noun}.view"):  # type: ignore[attr-defined]
+            continue
+        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        yield name, address
+        if model._meta.app_label == "procedures":
+            continue
+        yield f"{name}, third page", f"{address}?p=3"
+        if model_admin.search_fields:
+            yield f"{name}, search", f"{address}?{urlencode({'q': SEARCHES[0]})}"
+        for field in model_admin.list_filter:
+            if field == "state":
+                yield f"{name}, failed", f"{address}?state__exact=failed"
+    patients = reverse("admin:patients_patient_changelist")
+    for words in SEARCHES:
+        yield f"patients called “{words}”", f"{patients}?{urlencode({'q': words})}"
+    some = Patient.objects.get(record_number="C0000042")
+    yield "patient page", reverse("admin:patient_page", args=[some.pk])
+
+
+def figure(browser: Callable[[str], Any], address: str, times: int) -> Figure:
+    """Ask for a page so often, after once to warm up."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    browser(address)
+    with CaptureQueriesContext(connection) as captured:
+        answer = browser(address)
+    queries = len(captured)
+    if answer.status_code != 200:
+        raise SystemExit(f"{address} answered {answer.status_code}.")
+    took, used = [], []
+    for _ in range(times):
+        began_at, cpu = time.perf_counter(), time.process_time()
+        browser(address)
+        took.append(1000 * (time.perf_counter() - began_at))
+        used.append(1000 * (time.process_time() - cpu))
+    return Figure(queries, median(took), median(used))
+
+
+def print_table(few: dict[str, Figure], many: dict[str, Figure]) -> int:
+    """One line a page; returns how many pass a limit."""
+    load = os.getloadavg()[0]
+    print(f"{'page':44}{'queries':>8}{'of 100':>8}{'median':>10}{'processor':>11}   load {load:.0f}")
+    passed = 0
+    for name, now in many.items():
+        before = few[name]
+        marks = [
+            mark
+            for mark, is_so in (
+                ("slow", now.median_ms > LONGEST_MS),
+                ("many queries", now.queries > MOST_QUERIES),
+                ("grows", now.queries > before.queries),
+            )
+            if is_so
+        ]
+        passed += bool(marks)
+        print(
+            f"{name:44}{now.queries:8}{before.queries:8}{now.median_ms:7.0f} ms{now.cpu_ms:8.0f} ms"
+            f"  {', '.join(marks)}"
+        )
+    return passed
+
+
+if __name__ == "__main__":
+    main()
