@@ -83,7 +83,7 @@ def _page(
         base = found.data if found else base
         parts += yield from _shared_parts(entry, found, "sections")
     parts += _rows(entry, "sections")
-    data = {
+    data: dict[str, Any] = {
         "title": base.get("title", ""),
         "summary": base.get("summary", ""),
         **{name: entry.data[name] for name in ("page", "title", "summary") if name in entry.data},
