@@ -79,7 +79,7 @@ class AuditEventAdmin(StaffAdmin):
 
     @display(
         description=_("what"), ordering="action",
-        label={"R": "info", "D": "danger", "U": "warning", "C": "success"},
+        label={"R": "info", "D": "danger", "U": "warning", "C": "success", "E": "info"},
     )  # fmt: skip
     def deed(self, row: AuditEvent) -> Any:
         """Read, added, changed, removed or carried out."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from patients.importing.columns import FIELDS, REQUIRED
@@ -17,6 +18,7 @@ from portal.staff_forms import StaffForm
 
 # Which order a clinic writes its dates in; everywhere else the day comes first.
 MONTH_FIRST = frozenset({"en-us"})
+_WRONG = '<span class="sw-errors">{}</span>'
 
 
 def usual_order(clinic: Clinic) -> str:
@@ -51,9 +53,8 @@ class ColumnsForm(StaffForm):
         super().__init__(*args, **kwargs)
         named = [(str(i), name or f"{i + 1}") for i, name in enumerate(batch.columns)]
         for name, label in FIELDS.items():
-            is_needed = name in REQUIRED
             self.fields[name] = forms.ChoiceField(
-                label=label, required=is_needed, choices=[("", _("not in the list")), *named],
+                label=label, required=name in REQUIRED, choices=[("", _("not in the list")), *named],
                 initial=str(batch.mapping.get(name, "")),
             )  # fmt: skip
         self.fields["date_order"].initial = batch.date_order
@@ -78,8 +79,10 @@ class RowForm(StaffForm):
             problem = row.problems.get(name)
             self.fields[name] = forms.CharField(
                 label=FIELDS[name], required=False, max_length=500, initial=text_of(row, name, batch),
-                help_text=in_words(problem) if problem else "",
+                help_text=format_html(_WRONG, in_words(problem)) if problem else "",
             )  # fmt: skip
+            # Said beside the field, and asked only when the row is compared: who leaves a row out mends nothing.
+            self.fields[name].required = name in REQUIRED and not self.is_bound
         self.fields["choice"].choices = _choices(row)  # type: ignore[attr-defined]
         self.fields["choice"].initial = row.choice
         self.order_fields([*shown, "choice"])

@@ -22,6 +22,7 @@ from patients.actions import imports
 from patients.import_forms import ColumnsForm, ListFile, RowForm, usual_order
 from patients.importing.columns import FIELDS
 from patients.importing.surroundings import text_of
+from patients.importing.tables import MOST_BYTES
 from patients.importing.words import in_words
 from patients.models import ImportBatch, ImportRow
 from portal import audit, clock
@@ -83,7 +84,7 @@ def lists(request: HttpRequest) -> HttpResponse:
 def _staged(request: HttpRequest, form: ListFile) -> ImportBatch:
     clinic, file = form.cleaned_data["clinic"], form.cleaned_data["file"]
     return imports.stage(
-        clinic=clinic, content=file.read(imports.tables.MOST_BYTES + 1), file_name=file.name,
+        clinic=clinic, content=file.read(MOST_BYTES + 1), file_name=file.name,
         date_order=usual_order(clinic), by=staff_of(request), now=clock.now(),
     )  # fmt: skip
 

@@ -35,7 +35,7 @@ class PrivateChangeList(ChangeList):
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
-        self.query = private_search.words_behind(request, self.query)
+        self.query: str = private_search.words_behind(request, self.query or "")
 
 
 class StaffAdmin(ModelAdmin):

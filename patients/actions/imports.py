@@ -349,12 +349,18 @@ def _undo(row: ImportRow, batch: ImportBatch, now: datetime) -> None:
                 raise ValidationError("sent_already")
             _take_back(row, batch, now)
             row.state = row.State.UNDONE
-    except (ValidationError, ProtectedError) as error:
-        row = ImportRow.objects.get(pk=row.pk)
-        is_ours = isinstance(error, ValidationError)
-        row.state = row.State.KEPT
-        row.problems = {"": " ".join(error.messages) if is_ours else "in_use"}
+    except ValidationError as error:
+        row = _kept(row, " ".join(error.messages))
+    except ProtectedError:
+        row = _kept(row, "in_use")
     row.save()
+
+
+def _kept(row: ImportRow, problem: str) -> ImportRow:
+    """The row as it was before it was tried to take it back, with what stood in the way."""
+    row = ImportRow.objects.get(pk=row.pk)
+    row.state, row.problems = row.State.KEPT, {"": problem}
+    return row
 
 
 def _take_back(row: ImportRow, batch: ImportBatch, now: datetime) -> None:

@@ -17,15 +17,17 @@ class Begins(Lookup):
 
     lookup_name = "begins"
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """LIKE, which PostgreSQL turns into a range of the index for patterns."""
         left, values = self.process_lhs(compiler, connection)
-        return f"{left} LIKE %s", [*values, re.sub(r"([\\\\%_])", r"\\\1", str(self.rhs)) + "%"]
+        return f"{left} LIKE %s", (*values, re.sub(r"([\\\\%_])", r"\\\1", str(self.rhs)) + "%")
 
-    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(
+        self, compiler: Any, connection: Any, **_context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
         """GLOB, because LIKE looks past case there and reads every row."""
         left, values = self.process_lhs(compiler, connection)
-        return f"{left} GLOB %s", [*values, re.sub(r"([*?\[])", r"[\1]", str(self.rhs)) + "*"]
+        return f"{left} GLOB %s", (*values, re.sub(r"([*?\[])", r"[\1]", str(self.rhs)) + "*")
 
 
 class PatientWord(models.Model):

@@ -158,7 +158,7 @@ def test_a_file_holds_no_formula_and_is_noted(people, sign_in):
 
     answer = browser.post(reverse(LIST), {"export": "csv"})
 
-    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    text = answer.content.decode("utf-8-sig")
     assert '"\'=HYPERLINK(""x""), +1"' in text
     assert "O'Neill, Patricia" in text
     assert "Faraway" not in text
