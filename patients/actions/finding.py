@@ -36,6 +36,19 @@ def keep_findable(*patients: Patient) -> None:
     )
 
 
+def make_findable(patient: Patient) -> None:
+    """The same for a patient who was just added: nobody cares for them yet, and no word is stored. One query."""
+    words = findable_under(
+        names=[patient.given_name, patient.family_name],
+        numbers=[patient.record_number],
+        phone=patient.phone,
+        addresses=[patient.user.email] if patient.user else [],
+    )
+    PatientWord.objects.bulk_create(
+        PatientWord(patient=patient, word=word) for word in sorted(words)
+    )
+
+
 def keep_account_findable(user: User) -> None:
     """The same for everybody who is found under a person's name or address."""
     linked = Q(user=user) | Q(related_people__user=user, related_people__ended_at=None)

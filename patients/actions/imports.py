@@ -24,7 +24,7 @@ from patients.importing import columns, tables
 from patients.importing.judging import Judgement, judge
 from patients.importing.surroundings import Surroundings, around, offered_at, text_of
 from patients.importing.values import contradicts
-from patients.models import ImportBatch, ImportRow, Patient
+from patients.models import Episode, ImagingRequest, ImportBatch, ImportRow, Patient
 from patients.models.imports import ENTERS
 from patients.names import are_alike
 from portal import audit
@@ -332,12 +332,15 @@ def _sent(rows: list[ImportRow]) -> list[ImportRow]:
 
 
 def _undo_some(batch: ImportBatch, now: datetime) -> None:
+    """Take a handful back together; where one of them has to stay, each on its own."""
     rows = batch.rows.filter(state=ImportRow.State.DONE).order_by("-number")
-    some = list(
-        rows.select_related("patient__user", "patient__clinic", "episode")[:ENTERED_AT_ONCE]
-    )
-    for row in some:
-        _undo(row, batch, now)
+    some = list(rows.select_related("patient__user", "patient__clinic")[:ENTERED_AT_ONCE])
+    try:
+        with transaction.atomic():
+            _take_back(some, batch, now)
+    except (ValidationError, ProtectedError):
+        for row in some:
+            _undo(row, batch, now)
     _move_on(batch, len(some), ENTERED_AT_ONCE, S.UNDONE)
 
 
@@ -345,15 +348,11 @@ def _undo(row: ImportRow, batch: ImportBatch, now: datetime) -> None:
     """Take one row back, or note why it stays."""
     try:
         with transaction.atomic():
-            if _sent([row]):
-                raise ValidationError("sent_already")
-            _take_back(row, batch, now)
-            row.state = row.State.UNDONE
+            _take_back([row], batch, now)
     except ValidationError as error:
-        row = _kept(row, " ".join(error.messages))
+        _kept(row, " ".join(error.messages)).save()
     except ProtectedError:
-        row = _kept(row, "in_use")
-    row.save()
+        _kept(row, "in_use").save()
 
 
 def _kept(row: ImportRow, problem: str) -> ImportRow:
@@ -363,24 +362,26 @@ def _kept(row: ImportRow, problem: str) -> ImportRow:
     return row
 
 
-def _take_back(row: ImportRow, batch: ImportBatch, now: datetime) -> None:
-    patient, by = row.patient, batch.acted_by
-    if patient is None:
-        return
-    audit.record(
-        Action.DELETE, "import.take_back", by=by, obj=patient, clinic=batch.clinic, patient_id=patient.pk,
-        before={"line": row.number, "episode": str(row.episode_id or ""), "is_new": row.is_new_patient},
-    )  # fmt: skip
-    if row.episode is not None:
-        row.episode.imaging_requests.filter(appointment=None).delete()
-        row.episode.delete()
-        row.episode = None
-    if row.is_new_patient:
-        user, row.patient = patient.user, None
-        patient.delete()
-        _forget_account(row, user)
-    else:
-        _put_back(row, patient, by, now)
+def _take_back(rows: list[ImportRow], batch: ImportBatch, now: datetime) -> None:
+    """Undo what these rows did. Raises ValidationError or ProtectedError where one of them has to stay."""
+    if _sent(rows):
+        raise ValidationError("sent_already")
+    for row in rows:
+        audit.record(
+            Action.DELETE, "import.take_back", by=batch.acted_by, obj=row, clinic=batch.clinic,
+            patient_id=row.patient_id, before={"line": row.number, "episode": str(row.episode_id or "")},
+        )  # fmt: skip
+    episodes = Episode.objects.filter(pk__in=[row.episode_id for row in rows if row.episode_id])
+    ImagingRequest.objects.filter(episode__in=episodes, appointment=None).delete()
+    episodes.delete()
+    mine = [row for row in rows if row.is_new_patient and row.patient]
+    Patient.objects.filter(pk__in=[row.patient_id for row in mine]).delete()
+    made = [row.patient.user_id for row in mine if row.patient and row.is_new_account]
+    _forget_accounts(made)
+    for row in rows:
+        if row.patient is not None and not row.is_new_patient:
+            _put_back(row, row.patient, batch.acted_by, now)
+    ImportRow.objects.filter(pk__in=[row.pk for row in rows]).update(state=ImportRow.State.UNDONE)
 
 
 def _put_back(row: ImportRow, patient: Patient, by: User | None, now: datetime) -> None:
@@ -396,18 +397,15 @@ def _put_back(row: ImportRow, patient: Patient, by: User | None, now: datetime) 
     if row.before.get("email") and patient.user and patient.user.email == new["email"]:
         set_email(patient=patient, email=row.before["email"], by=by, now=now)
     elif "email" in row.before and not row.before["email"] and row.is_new_account:
-        user, patient.user = patient.user, None
+        made, patient.user = patient.user_id, None
         patient.save(update_fields=["user"])
-        _forget_account(row, user)
+        _forget_accounts([made])
 
 
-def _forget_account(row: ImportRow, user: User | None) -> None:
-    """Remove a login that the row made, and that nobody has used."""
-    is_unused = user is not None and user.last_login is None and not user.is_staff
-    if user is None or not (row.is_new_account and is_unused):
-        return
-    if not user.cares_for.exists():
-        user.delete()
+def _forget_accounts(keys: Collection[Any]) -> None:
+    """Remove logins that rows made, and that nobody has used."""
+    unused = User.objects.filter(pk__in=keys, last_login=None, is_staff=False)
+    unused.filter(cares_for=None, patient=None).delete()
 
 
 def empty_old(*, now: datetime) -> int:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from patients.actions.access import last_day_for
-from patients.actions.finding import keep_findable
+from patients.actions.finding import keep_findable, make_findable
 from patients.actions.notes import Action, record, request_plan, today_at
 from patients.actions.visits import cancel_appointment
 from patients.imaging import sync_imaging_requests
@@ -46,7 +46,7 @@ def register_patient(
         patient.user = account_for(email, name=patient.name, clinic=clinic, language=language)
         _refuse_shared_login(patient)
     patient.save()
-    keep_findable(patient)
+    make_findable(patient)
     record(Action.CREATE, "patient.register", by=by, obj=patient, patient=patient)
     return patient
 
