@@ -49,6 +49,7 @@ def measure(rows: int) -> None:
     timed("entered", lambda: imports.work(batch=batch, now=now, until=lambda: False))
     imports.start_undoing(batch=batch, by=clerk, now=now, reason="measured")
     timed("taken back", lambda: imports.work(batch=batch, now=now, until=lambda: False))
+    batch.refresh_from_db()
     print(imports.counted(batch))
 
 

@@ -15,13 +15,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from patients import alert_admin, audit_admin, emergency_views, import_views
 from patients.models import AnchorDate, Appointment, Episode, ImagingRequest, Patient
 from patients.record_admin import RecordAdmin, WindowFilter, surgery_day
+from portal import actions as portal_actions
 from portal import clock
+from portal.bulk_actions import Line, preview_then_act
+from portal.permissions import within
 from portal.staff_admin import ClinicFilter, link
+from portal.staff_forms import ConfirmForm
+from portal.staff_site import staff_of
 
 __all__ = ["alert_admin", "audit_admin"]
 
@@ -91,6 +96,30 @@ class PatientAdmin(RecordAdmin):
     list_select_related = ("clinic", "user")
     ordering = ("family_name", "given_name", "id")
 
+    actions = ("invite_chosen",)
+
+    @action(description=_("Invite those chosen"), permissions=("invite",))
+    def invite_chosen(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> HttpResponse | None:
+        """Send a link to set up their login to those who have none that was used."""
+        rows = within(queryset.select_related("clinic", "user"), request.user, "patient.invite")
+        by, now = staff_of(request), clock.now()
+
+        def invite(row: Patient) -> None:
+            if row.user is not None:
+                portal_actions.invite(user=row.user, clinic=row.clinic, by=by, now=now)
+
+        return preview_then_act(
+            request, lines=[_invitable(row) for row in rows], title=_("Invite several patients"),
+            form=ConfirmForm(request.POST if "confirm" in request.POST else None),
+            button=_("Send an invitation"), act=invite,
+        )  # fmt: skip
+
+    def has_invite_permission(self, request: HttpRequest) -> bool:
+        """As the table says."""
+        return self.may(request, "invite")
+
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """With the latest episode's operation and day of surgery."""
         latest = Episode.objects.filter(patient=OuterRef("pk")).order_by("-created_at")
@@ -135,6 +164,18 @@ class PatientAdmin(RecordAdmin):
         if row.deceased_on:
             return "died", _("died")
         return ("no contact", _("no contact")) if row.is_restricted else None
+
+
+def _invitable(row: Patient) -> Line:
+    """A chosen patient, and why no invitation goes."""
+    why_not: Any = ""
+    if not row.is_contactable:
+        why_not = _("no contact")
+    elif row.user is None:
+        why_not = _("no email address")
+    elif row.user.last_login or row.user.has_usable_password():
+        why_not = _("has signed in already")
+    return Line(row, f"{row.name}, {row.record_number}", why_not)
 
 
 @admin.register(Episode)

@@ -13,14 +13,17 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from patients.record_admin import RecordAdmin, WindowFilter, patients_meant
 from portal import clock
+from portal.bulk_actions import Line, preview_then_act
 from portal.models import User
 from portal.permissions import within
 from portal.staff_admin import ClinicFilter, StaffAdmin, link
-from reminders import reasons, staff_views
+from portal.staff_forms import ReasonForm
+from portal.staff_site import staff_of
+from reminders import actions, reasons, staff_views
 from reminders.models import Message, Reminder, Suppression
 from reminders.staff_plan import title_of
 
@@ -78,6 +81,36 @@ class ReminderAdmin(RecordAdmin):
         "what", "patient_link", "goes_to", "category", "when", "due_at", "valid_until", "state_in_words", "why",
         "attempts", "message_link", "log",
     )  # fmt: skip
+
+    actions = ("stop_chosen",)
+
+    @action(description=_("Stop those chosen"), permissions=("stop",))
+    def stop_chosen(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> HttpResponse | None:
+        """Take reminders out of their plans for good, with one reason."""
+        rows = within(queryset, request.user, "reminder.stop").select_related(
+            "episode__patient__clinic"
+        )
+        form = ReasonForm(request.POST if "confirm" in request.POST else None)
+        by, now = staff_of(request), clock.now()
+
+        def stop(row: Reminder) -> None:
+            actions.stop(reminder=row, by=by, now=now, reason=form.cleaned_data["reason"])
+
+        return preview_then_act(
+            request, lines=[self._stoppable(row) for row in rows], title=_("Stop several reminders"),
+            form=form, button=_("Stop"), act=stop,
+        )  # fmt: skip
+
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        """As the table says."""
+        return self.may(request, "stop")
+
+    def _stoppable(self, row: Reminder) -> Line:
+        can_be = row.state in {Reminder.State.PLANNED, Reminder.State.RETRYING}
+        text = f"{self.when(row)}, {row.episode.patient.name}: {self.what(row)}"
+        return Line(row, text, "" if can_be else row.get_state_display())
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """With what the columns say."""

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from patients.actions.access import last_day_for
-from patients.actions.finding import keep_findable, make_findable
+from patients.actions.finding import keep_account_findable, keep_findable, make_findable
 from patients.actions.notes import Action, record, request_plan, today_at
 from patients.actions.visits import cancel_appointment
 from patients.imaging import sync_imaging_requests
@@ -119,7 +119,7 @@ def set_email(*, patient: Patient, email: str, by: User | None, now: datetime) -
     else:
         patient.user.email = email
         patient.user.save(update_fields=["email"])
-    keep_findable(patient)
+    keep_account_findable(patient.user)
     record(
         Action.UPDATE, "patient.set_email", by=by, obj=patient, patient=patient,
         before={"email": before}, after={"email": email},

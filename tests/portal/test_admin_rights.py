@@ -180,15 +180,90 @@ def test_no_page_writes_for_a_role_without_the_right(people, own_rows, sign_in, 
     assert answers == dict.fromkeys(denied, 403)
 
 
-def test_another_clinics_record_is_as_good_as_missing(people, own_rows, far_rows, sign_in) -> None:
-    client = sign_in(people.manager)
-    of_managers = [page for page, right in PAGES.items() if Role.MANAGER in RIGHTS[right]]
-    about_rows = [page for page in of_managers if "/0000" in _url_or_empty(page)]
+@pytest.mark.parametrize("role", Role.values)
+def test_another_clinics_record_is_as_good_as_missing(
+    people, own_rows, far_rows, sign_in, role
+) -> None:
+    client = sign_in(people.staff[role])
+    about_rows = {page: PAGES[page] for page in PAGES if "/0000" in _url_or_empty(page)}
     assert len(about_rows) > 20
     read = {page: client.get(_url(page, far_rows)).status_code for page in about_rows}
-    assert read == {page: 405 if page in POST_ONLY else 404 for page in about_rows}
+    assert read == _far(about_rows, role, POST_ONLY)
     written = {page: client.post(_url(page, far_rows)).status_code for page in about_rows}
-    assert written == {page: 405 if page in READ_ONLY else 404 for page in about_rows}
+    assert written == _far(about_rows, role, READ_ONLY)
+
+
+def _far(pages: dict[str, str], role: str, other_method: set[str]) -> dict[str, int]:
+    """What a role gets at another clinic: never more than to learn that it has no such right at all."""
+    return {
+        page: 403 if role not in RIGHTS[right] else 405 if page in other_method else 404
+        for page, right in pages.items()
+    }
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_a_row_of_another_clinic_has_no_page_of_its_own_in_any_list(
+    people, far_rows, sign_in, role
+) -> None:
+    client = sign_in(people.staff[role])
+    kinds = ("patient", "episode", "appointment", "reminder", "message", "user", "alert")
+    for row in [far_rows[kind] for kind in kinds] + [people.other_clinic]:
+        noun = str(row._meta.model_name)
+        address = _model_url(row._meta.label_lower, "change", row.pk)
+        assert client.get(address).status_code in {403, 404}, noun
+        assert client.post(address, {}).status_code in {403, 404}, noun
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_taking_a_list_away_asks_for_the_right(people, sign_in, role) -> None:
+    client = sign_in(people.staff[role])
+    for model in admin.site._registry:
+        noun = str(model._meta.model_name)
+        answer = client.post(_model_url(model._meta.label_lower, "changelist"), {"export": "csv"})
+        is_allowed = role in RIGHTS.get(f"{noun}.export", frozenset())
+        assert answer.status_code == (200 if is_allowed else 403), noun
+        assert answer.headers["Content-Type"].startswith("text/csv") == is_allowed, noun
+
+
+@pytest.mark.parametrize("role", Role.values)
+@pytest.mark.parametrize(
+    ("label", "action", "right"),
+    [
+        ("patients.patient", "invite_chosen", "patient.invite"),
+        ("reminders.reminder", "stop_chosen", "reminder.stop"),
+    ],
+)
+def test_acting_on_several_rows_asks_for_the_right_and_reaches_no_other_clinic(
+    people, own_rows, far_rows, sign_in, role, label, action, right
+) -> None:
+    client = sign_in(people.staff[role])
+    noun = label.split(".")[1]
+    chosen = [str(rows[noun].pk) for rows in (own_rows, far_rows)]
+    answer = client.post(
+        _model_url(label, "changelist"), {"action": action, "_selected_action": chosen}
+    )
+    if role in RIGHTS[right]:
+        assert [line.row.pk for line in answer.context["lines"]] == [own_rows[noun].pk]
+    else:
+        assert answer.status_code in {302, 403} or "lines" not in (answer.context or {})
+
+
+def test_no_list_offers_an_action_that_is_not_walked_here() -> None:
+    offered = {
+        (model._meta.label_lower, name)
+        for model, model_admin in admin.site._registry.items()
+        for name in model_admin.actions or ()
+    }
+    assert offered == {("patients.patient", "invite_chosen"), ("reminders.reminder", "stop_chosen")}
+
+
+def test_an_address_without_a_name_leads_nowhere(people, sign_in) -> None:
+    unnamed = [p for p in _flat(admin.site.get_urls()) if not p.name]
+    routes = {str(pattern.pattern) for pattern in unnamed}
+    assert all(
+        route in {"(?P<url>.*)$", "<path:object_id>/"} or "/r/" in route for route in routes
+    ), routes
+    assert sign_in(people.manager).get("/admin/no-such-page/").status_code == 404
 
 
 def _url_or_empty(page: str) -> str:
