@@ -153,14 +153,10 @@ class Family(RuleBasedStateMachine):
 
     # What people do
 
-    @rule(days=st.integers(-40, 60))
-    def move_surgery(self, days):
-        self.attempt(
-            actions.move_anchor,
-            episode=self.current(),
-            anchor="surgery",
-            on=SURGERY + timedelta(days=days),
-        )
+    @rule(days=st.integers(-40, 60), is_off=st.sampled_from([False] * 5 + [True]))
+    def move_surgery(self, days, is_off):
+        on = None if is_off else SURGERY + timedelta(days=days)
+        self.attempt(actions.move_anchor, episode=self.current(), anchor="surgery", on=on)
 
     @rule(days=st.integers(0, 6))
     def move_surgery_there_and_back(self, days):
@@ -233,6 +229,8 @@ class Family(RuleBasedStateMachine):
             self.attempt(records.mark_deceased, patient=self.current().patient, on=self.now.date())
         elif chance == 1:
             self.attempt(actions.cancel_surgery, episode=self.current(), reason="ill")
+        elif chance == 2:
+            self.attempt(records.close_episode, episode=self.current(), status="finished")
 
     @rule(offset=st.integers(-5, -1))
     def approve_and_follow_a_version(self, offset):
@@ -360,6 +358,14 @@ class Family(RuleBasedStateMachine):
         taken = {message_id for message_id, *_ in Wire.taken}
         sent = set(Message.objects.filter(state="sent").values_list("message_id", flat=True))
         assert sent <= taken
+
+    @invariant()
+    def people_are_told_of_one_change_of_date_and_once_of_each_visit(self):
+        notices = Reminder.objects.exclude(kind="step")
+        of_the_date = notices.open().filter(kind__in=("surgery_moved", "surgery_postponed"))
+        assert max(Counter(of_the_date.values_list("recipient")).values(), default=0) <= 1
+        of_visits = notices.filter(kind="visit_cancelled").values_list("recipient", "appointment")
+        assert max(Counter(of_visits).values(), default=0) <= 1
 
     @invariant()
     def one_open_row_for_each_reminder(self):
