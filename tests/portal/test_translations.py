@@ -14,7 +14,8 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext, ngettext
 
-from portal import checks, translations
+from portal import checks, preflight, translations
+from portal.management.commands import run
 
 pytestmark = pytest.mark.once
 
@@ -276,6 +277,17 @@ class TestMakingThem:
         assert len(translations.compile_stale(project / "locale")) == 1
         assert checks.check_translations(None) == []
         assert translations.compile_stale(project / "locale") == []
+
+    def test_a_folder_that_cannot_be_written_is_one_sentence(self, project, settings, monkeypatch):
+        settings.LOCALE_PATHS = [project / "locale"]
+
+        def refuse(*args, **kwargs):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(translations.tempfile, "NamedTemporaryFile", refuse)
+
+        with pytest.raises(preflight.NotReadyError, match="cannot be compiled .Permission denied"):
+            run.compile_translations()
 
 
 class TestInUse:

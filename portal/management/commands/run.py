@@ -74,7 +74,7 @@ class Command(BaseCommand):
 
     def prepare(self) -> None:
         """Bring the translations, the database, the catalogue, the demo and the static files up to date."""
-        call_command("compilemessages", stdout=StringIO())
+        compile_translations()
         self.step("Preparing the database", self.migrate)
         self.step("Loading the catalogue", lambda: call_command("load_catalogue", verbosity=0))
         if settings.STEPWISE_DEMO:
@@ -134,6 +134,17 @@ def demo_logins() -> list[str]:
     from portal.demo import logins  # only a demo needs it
 
     return logins()
+
+
+def compile_translations() -> None:
+    """Compile the translations that are missing or older. Raises NotReadyError where that cannot be."""
+    try:
+        call_command("compilemessages", stdout=StringIO())
+    except OSError as error:
+        raise preflight.NotReadyError(
+            f"The translations cannot be compiled ({error.strerror}): run `manage.py compilemessages` "
+            "as a user who may write there."
+        ) from None
 
 
 # --- Static files ----------------------------------------------------------------------------
