@@ -11,7 +11,7 @@ from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -50,7 +50,7 @@ class Care:
 
 
 def care_of(request: HttpRequest, verb: str, patient_id: UUID | None = None) -> Care:
-    """Whose page this is, noted in the audit trail as `verb`. Two queries.
+    """Whose page this is, noted in the audit trail as `verb`. One query.
 
     `patient_id` stands for a page that is about one patient, whoever is chosen; it counts only if
     the reader may see that patient.
@@ -98,8 +98,9 @@ def _refuse_over(request: HttpRequest, care: Care, verb: str) -> None:
 
 def _own_patients(reader: User) -> list[Patient]:
     links = RelatedPerson.objects.filter(user=reader).live(clock.today())
+    full = links.filter(patient=OuterRef("pk"), scope=RelatedPerson.Scope.FULL)
     rows = Patient.objects.own(reader).select_related("clinic")
-    return list(rows.prefetch_related(Prefetch("related_people", links, to_attr="readers_links")))
+    return list(rows.annotate(has_full_link=Exists(full)))
 
 
 def _choose(reader: User, patients: list[Patient], wanted: str) -> Care:
@@ -112,9 +113,7 @@ def _choose(reader: User, patients: list[Patient], wanted: str) -> Care:
 
 
 def _has_full_view(reader: User, patient: Patient) -> bool:
-    links: list[RelatedPerson] = getattr(patient, "readers_links", [])
-    full = RelatedPerson.Scope.FULL
-    return patient.user_id == reader.pk or any(link.scope == full for link in links)
+    return patient.user_id == reader.pk or bool(getattr(patient, "has_full_link", False))
 
 
 def choose(request: HttpRequest, patient: Patient) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef
 
 from patients.actions.notes import today_at
 from patients.care import Care
@@ -191,3 +194,15 @@ def month_of(rows: Iterable[Prescription], logs: Iterable[ExerciseLog], today: d
         planned = sum(row.times_a_day for row in prescriptions if row.is_for(on))
         days.append(Day(on, planned, done.count(on), number % WEEK, number // WEEK))
     return Month(days)
+
+
+def done_on(episodes: Collection[UUID], day: date) -> set[UUID]:
+    """The episodes in which each exercise of the clinic's day was done at least once. One query."""
+    logs = ExerciseLog.objects.filter(prescription=OuterRef("pk"), on=day)
+    rows = Prescription.objects.running(day).filter(episode__in=episodes)
+    found: dict[UUID, bool] = {}
+    for episode, is_done in rows.annotate(is_done=Exists(logs)).values_list(
+        "episode_id", "is_done"
+    ):
+        found[episode] = found.get(episode, True) and is_done
+    return {episode for episode, is_done in found.items() if is_done}

@@ -97,6 +97,9 @@ class Writer:
         with translation.override(row.recipient.language):
             try:
                 text = self._text(row.step, row.recipient.language)
+                if "{" not in text.title:
+                    # Few titles name a value, and looking for what a clinic filled in costs two queries.
+                    return text.title
                 with _spoken(text):
                     return fill(text.title, self._values(row))
             except (NoWords, UnfilledPlaceholder) as error:

@@ -70,7 +70,7 @@ class Surroundings:
             done=done,
             done_on=done_on,
             sent=_sent({row.recipient_id: zone_of(row) for row in reminders}, now),
-            exercised=_exercised({row.episode_id for row in reminders if _is_daily(row)}, now),
+            exercised=_exercised({row.episode_id for row in reminders if is_daily(row)}, now),
             changing=_changing(zones, now),
         )
 
@@ -111,7 +111,8 @@ def _done(
     return frozenset(done), frozenset(done_on)
 
 
-def _is_daily(row: Reminder) -> bool:
+def is_daily(row: Reminder) -> bool:
+    """Whether this is the reminder that the day's exercises end."""
     return row.step is not None and row.step.ends_when == EXERCISES_LOGGED_TODAY
 
 
@@ -216,7 +217,7 @@ def not_done_yet(row: Reminder, around: Surroundings) -> Verdict | None:
     if (row.episode_id, row.step_key, row.occurrence) in around.done:
         return Verdict(Decision.Outcome.SKIP, "already_done")
     today = around.now.astimezone(row.episode.patient.clinic.zone).date()
-    daily = _is_daily(row)
+    daily = is_daily(row)
     is_done = (row.episode_id, row.step_key, today) in around.done_on
     if daily and (is_done or (row.episode_id, today) in around.exercised):
         return Verdict(Decision.Outcome.SKIP, "already_done", "today")

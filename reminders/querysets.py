@@ -38,8 +38,8 @@ class ReminderQuerySet(models.QuerySet):
         )
 
     def with_words(self) -> Self:
-        """Fetch with the rows what putting them into words needs, but for their episode. Two further queries."""
-        return self.select_related("appointment__location").prefetch_related("step__texts")
+        """Fetch with the rows what putting them into words needs, but for their episode. One further query."""
+        return self.select_related("appointment__location", "step").prefetch_related("step__texts")
 
     def due(self, now: datetime) -> Self:
         """What waits to be sent and whose moment has come, oldest first."""

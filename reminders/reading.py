@@ -67,7 +67,7 @@ def episodes_of(care: Care) -> list[Episode]:
         "anchor_dates",
         Prefetch(
             "appointments",
-            Appointment.objects.select_related("location").prefetch_related("move_requests"),
+            Appointment.objects.select_related("location"),
         ),
         Prefetch("imaging_requests", ImagingRequest.objects.select_related("step")),
     )

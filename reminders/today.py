@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from patients.actions.notes import today_at
 from patients.care import Care
+from patients.exercise_days import done_on
 from patients.models import Appointment, Episode, ImagingRequest, StepResponse
 from portal.day_words import date_format
 from reminders.emails import Writer
+from reminders.gates import is_daily
 from reminders.models import Reminder
 from reminders.planner import PORTAL_ONLY
 from reminders.reading import (
@@ -79,6 +83,8 @@ def build(care: Care) -> Today:
         return page
     _add_steps(page, going)
     page.appointment = _next_appointment(care, going)
+    if page.appointment:
+        prefetch_related_objects([page.appointment], "move_requests")
     if care.has_full_view:
         page.countdown = countdown(care, page.episode)
         page.window = _next_window(care, going)
@@ -89,16 +95,29 @@ def _add_steps(page: Today, episodes: list[Episode]) -> None:
     care = page.care
     rows = [row for row in _rows(care, episodes) if is_shown(row, care)]
     answers, writer = answers_of(episodes), Writer()
+    exercised = _exercised(care, rows)
     for row in _latest_of_each(row for row in rows if row.local_date <= care.today):
         answer = answer_to(row, answers)
+        is_ticked = not answer and is_daily(row) and row.episode_id in exercised
         is_today = row.local_date == care.today
         if not is_today and answer == StepResponse.Answer.DONE:
             continue
         shown = card(row, writer, answer, day_in_words(row.local_date, care.today))
+        if is_ticked:
+            # Done by ticks on the list of exercises: there is no answer to take back here.
+            shown = replace(shown, answer=StepResponse.Answer.DONE, answer_url="")
         (page.due if is_today else page.still_open).append(shown)
     ahead = [row for row in rows if row.local_date > care.today]
     if ahead:
         page.following = card(ahead[0], writer, "", day_in_words(ahead[0].local_date, care.today))
+
+
+def _exercised(care: Care, rows: Iterable[Reminder]) -> set[UUID]:
+    """The episodes whose exercises of today are ticked off; asked where a row waits for them. One query at most."""
+    asked = {row.episode_id for row in rows if is_daily(row)}
+    if not asked or care.patient is None:
+        return set()
+    return done_on(asked, today_at(care.patient.clinic, care.now))
 
 
 def _rows(care: Care, episodes: list[Episode]) -> list[Reminder]:

@@ -280,7 +280,7 @@ def test_the_history_costs_the_same_for_one_and_for_many(
     send_daily, rows, django_assert_num_queries
 ):
     patient = send_daily(*[{}] * rows)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(12):
         patient.get(HISTORY)
 
 

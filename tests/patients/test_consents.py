@@ -284,7 +284,7 @@ def test_the_list_costs_the_same_queries(people, patient, django_assert_num_quer
     for number in range(count):
         decided(people.episode, published(people, f"consent-{number}"), now=NOW)
     patient.get(LIST)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         patient.get(LIST)
 
 

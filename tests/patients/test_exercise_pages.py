@@ -183,6 +183,19 @@ def test_todays_card_and_the_navigation_lead_there(patient, people):
     assert page.count(f'href="{PAGE}"') == 3
 
 
+def test_todays_card_is_done_once_the_exercises_are_ticked_off(patient, people):
+    step = people.adult_version.steps.get(key="exercises")
+    make_reminder(people.episode, step)
+    rows = [prescribed(people), prescribed(people, "bridge")]
+    today = reverse("reminders:today")
+    log_exercise(prescription=rows[0], round=1, by=people.patient.user, now=NOW)
+    assert "sw-badge-done" not in text(patient.get(today))
+    log_exercise(prescription=rows[1], round=1, by=people.patient.user, now=NOW)
+    page = text(patient.get(today))
+    assert "sw-badge-done" in page
+    assert "Undo" not in page
+
+
 def test_a_spanish_reader_reads_spanish_and_a_missing_one_says_its_language(patient, people):
     row = prescribed(people)
     words = {"name": "Deslizar el talón", "instructions": ["Túmbese.", "Deslice."]}
@@ -204,5 +217,5 @@ def test_the_list_costs_the_same_queries(people, sign_in, django_assert_num_quer
             log_exercise(prescription=row, round=number_of_round, by=people.patient.user, now=NOW)
     browser = sign_in(people.patient.user)
     browser.get(PAGE)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         browser.get(PAGE)

@@ -263,5 +263,5 @@ def test_the_page_costs_the_same_queries(people, patient, django_assert_num_quer
     for number in range(count):
         slip(episode, ago(number))
     patient.get(PAGE)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(13):
         patient.get(PAGE)

@@ -60,7 +60,7 @@ class TestAppointments:
             make_appointment(people.episode, on=date(2026, 6, 1 + number), location=people.location)
         browser = sign_in(people.patient.user)
         browser.get(APPOINTMENTS)
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(9):
             assert browser.get(APPOINTMENTS).status_code == 200
 
 
@@ -222,5 +222,5 @@ class TestWhoCanSee:
         for _ in range(rows):
             make_carer(people.patient)
             browser.get("/today/")
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(9):
             browser.get(self.PATH)

@@ -181,7 +181,7 @@ class TestToday:
             make_reminder(people.episode, step_of(people, key))
         browser = sign_in(people.patient.user)
         browser.get("/today/")
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(15):
             browser.get("/today/")
 
 
@@ -226,7 +226,7 @@ class TestPlan:
             make_reminder(people.episode, step_of(people, key))
         browser = sign_in(people.patient.user)
         browser.get("/plan/")
-        with django_assert_num_queries(19):
+        with django_assert_num_queries(15):
             browser.get("/plan/")
 
 
@@ -296,7 +296,7 @@ class TestMessages:
             make_reminder(people.episode, step)
         browser = sign_in(people.patient.user)
         browser.get("/messages/")
-        with django_assert_num_queries(19):
+        with django_assert_num_queries(15):
             browser.get("/messages/")
 
 
