@@ -90,8 +90,8 @@ def take_all(
 def choose_language(page: Page, language: str) -> None:
     """Read the pages in this language from now on; who is signed in keeps it."""
     page.goto("/offline/")
-    page.locator(f"footer [value='{language}']").first.click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.locator(f"footer [value='{language}']").first.click()
 
 
 def sign_in(page: Page, email: str) -> None:

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth import SESSION_KEY
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.factories import PASSWORD
 
@@ -126,3 +128,22 @@ def test_staff_set_up_a_second_factor_and_sign_in_with_it(people, client, settin
     assert client.get("/admin/").status_code == 302
     client.post("/accounts/2fa/authenticate/", {"code": code()})
     assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (LOGIN, {"login": "ADDRESS", "password": "violet staircase 1932"}),
+        ("/accounts/login/code/", {"email": "ADDRESS"}),
+    ],
+)
+def test_signing_in_asks_the_database_alike_for_every_address(people, path, fields):
+    costs = set()
+    for address in ("pat@example.com", "stranger@example.com"):
+        sent = {name: value.replace("ADDRESS", address) for name, value in fields.items()}
+        browser = Client()
+        browser.get(path)
+        with CaptureQueriesContext(connection) as queries:
+            browser.post(path, sent)
+        costs.add(len(queries))
+    assert len(costs) == 1, costs
