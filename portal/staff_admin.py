@@ -41,7 +41,7 @@ class PrivateChangeList(ChangeList):
 class StaffAdmin(ModelAdmin):
     """A list for staff. `noun` is the name under which the table of rights knows the model."""
 
-    actions = ()
+    actions: tuple[str, ...] = ()
     list_per_page = 50
     # Neither the whole table nor a filtered one is counted: both are slow where it is long.
     show_full_result_count = False
