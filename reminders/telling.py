@@ -118,7 +118,7 @@ def of_visits_called_off(episodes: Iterable[Episode], now: datetime) -> None:
     )
     told = set(rows.values_list("episode_id", "appointment_id"))
     numbers: Counter[UUID] = Counter(episode_id for episode_id, _ in told)
-    notices = []
+    notices: list[Reminder] = []
     for row, visit in off:
         if (row.pk, visit.pk) not in told:
             notices += _of_visit(row, visit, numbers[row.pk], now)
