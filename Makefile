@@ -8,7 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: run test faults bench-dispatch bench-dispatch-slow bench-plan bench-scale bench-admin bench-web bench-ways-in check install install-dev lock format messages clean screenshots
+.PHONY: run test faults bench-dispatch bench-dispatch-slow bench-databases bench-plan bench-scale bench-admin bench-web bench-ways-in check install install-dev lock format messages clean screenshots
 
 run: install
 	@[ -f .env ] || export STEPWISE_DEMO="$${STEPWISE_DEMO:-true}"; exec $(PY) manage.py run
@@ -43,7 +43,7 @@ test: check
 	@$(PY) tests/both_databases.py $(if $(NO_SKIPS),--no-skips) $(ARGS)
 
 # Measurements, each beside a reference of the same run (docs/performance.md). ARGS goes to the program.
-bench-dispatch bench-dispatch-slow bench-plan bench-scale bench-admin bench-web bench-ways-in: install-dev
+bench-dispatch bench-dispatch-slow bench-databases bench-plan bench-scale bench-admin bench-web bench-ways-in: install-dev
 	@$(PY) -m benchmarks.$(subst -,_,$@) $(ARGS)
 
 # The fault tests at full size: hours. FAULTS_MAILS=1000 FAULTS_KILLS=40 make faults is shorter.
