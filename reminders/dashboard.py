@@ -176,6 +176,6 @@ def _mails(user: User, today: date) -> Bars:
     rows = DailyBalance.objects.filter(
         day__range=(today - MAILS_PICTURED, today), clinic__in=Clinic.objects.visible_to(user)
     )
-    rows = rows.values("day").annotate(good=Sum("sent"), bad=Sum("missed") + Sum("failed"))
-    days = {row["day"]: (row["good"], row["bad"]) for row in rows.order_by("day")}
+    counted = rows.values("day").annotate(good=Sum("sent"), bad=Sum("missed") + Sum("failed"))
+    days = {row["day"]: (row["good"], row["bad"]) for row in counted.order_by("day")}
     return bars(days, today - MAILS_PICTURED, today)

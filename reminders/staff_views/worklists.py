@@ -46,7 +46,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
     listed = [(task.patient.clinic, task.patient.pk) for task in shown if task.patient]
     audit.note_list(request, "task.list", by=user, rows=listed)
     return page(
-        request, "admin/reminders/worklist.html", kind.title if kind else _("Worklists"),
+        request, "admin/reminders/worklist.html", str(kind.title) if kind else _("Worklists"),
         entries=[told(task, KINDS[task.kind]) | {"kind": KINDS[task.kind]} for task in shown],
         shown=shown, kinds=kinds, chosen=kind, whose=whose, today=clock.today(), me=user,
     )  # fmt: skip

@@ -100,7 +100,8 @@ def test_a_physiotherapist_prescribes_and_reads_how_it_goes(clinic_of_today, new
     page.get_by_role("link", name="Patricia O'Neill").click()
     page.goto(reverse("admin:episode_prescribe", args=[people.episode.pk]))
     page.get_by_label("Exercise").select_option(str(bridge.pk))
-    page.get_by_label("Repetitions").fill("10")
+    for field, value in (("Sets", "2"), ("Repetitions", "10"), ("Times a day", "1")):
+        page.get_by_label(field).fill(value)
     axe(page)
     page.get_by_role("button", name="Prescribe").click()
     page.get_by_text("The exercise is prescribed.").wait_for()
