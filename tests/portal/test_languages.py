@@ -11,7 +11,6 @@ from django.utils import translation
 from portal import actions, clock, languages
 from portal.models import AuditEvent, User
 from reminders import unsubscribe
-from tests.people import People
 
 CHOOSE = "/language/"
 
@@ -73,7 +72,7 @@ class TestAStranger:
 
 @pytest.mark.django_db
 class TestSomebodySignedIn:
-    def test_chooses_for_pages_and_mails(self, people: People, sign_in):
+    def test_chooses_for_pages_and_mails(self, people, sign_in):
         browser = sign_in(people.patient.user)
         choose(browser, "ar", "/today/")
 
@@ -83,7 +82,7 @@ class TestSomebodySignedIn:
         row = AuditEvent.objects.get(verb="user.set_reading")
         assert (row.actor_id, row.after) == (people.patient.user.pk, {"language": "ar"})
 
-    def test_keeps_the_time_zone(self, people: People, sign_in):
+    def test_keeps_the_time_zone(self, people, sign_in):
         user = people.patient.user
         user.time_zone = "America/Lima"
         user.save()
@@ -98,7 +97,7 @@ class TestSomebodySignedIn:
 
         assert language_of(browser.get("/today/")) == ("en-gb", "ltr")
 
-    def test_every_page_has_the_choice(self, people: People, sign_in):
+    def test_every_page_has_the_choice(self, people, sign_in):
         browser = sign_in(people.patient.user)
 
         for name in ("reminders:today", "patients:appointments", "procedures:guide_list"):
@@ -109,7 +108,7 @@ class TestSomebodySignedIn:
 
 
 @pytest.fixture
-def invited(people: People, django_capture_on_commit_callbacks, mailoutbox):
+def invited(people, django_capture_on_commit_callbacks, mailoutbox):
     """Somebody who reads Spanish and has no way to sign in yet, and the address of the link in their mail."""
     user = User.objects.create_user("new@example.com", name="Nadia New", language="es")
     with django_capture_on_commit_callbacks(execute=True):
@@ -146,7 +145,7 @@ class TestALinkInAMail:
         assert user.language == "es"
 
     @pytest.mark.parametrize("page", ["reminders:unsubscribe", "reminders:mail_settings"])
-    def test_a_link_that_works_without_a_login_speaks_as_its_reader(self, people: People, page):
+    def test_a_link_that_works_without_a_login_speaks_as_its_reader(self, people, page):
         user = people.patient.user
         user.language = "es"
         user.save()
@@ -158,7 +157,7 @@ class TestALinkInAMail:
         choose(other, "ar", address)
         assert language_of(other.get(address))[0] == "ar"
 
-    def test_a_code_by_mail_speaks_as_the_account(self, people: People, mailoutbox):
+    def test_a_code_by_mail_speaks_as_the_account(self, people, mailoutbox):
         user = people.patient.user
         user.language = "es"
         user.save()
