@@ -96,7 +96,7 @@ def plan_access_notices(*, now: datetime) -> int:
 
 def _notices(link: RelatedPerson, today: date, horizon: timedelta) -> Iterator[AccessNotice]:
     review_on = link.patient.birthday(REVIEW_AT)
-    people = {link.user_id, link.patient.user_id} - {None}
+    people = {person for person in (link.user_id, link.patient.user_id) if person}
     for kind, day in ((Kind.REVIEW, review_on), (Kind.END, link.ends_on)):
         if day is None or not today < day <= today + horizon:
             continue
