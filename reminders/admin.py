@@ -15,6 +15,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from patients.models import Episode
 from patients.record_admin import RecordAdmin, WindowFilter, patients_meant
 from portal import clock
 from portal.bulk_actions import Line, preview_then_act
@@ -111,6 +112,11 @@ class ReminderAdmin(RecordAdmin):
         can_be = row.state in {Reminder.State.PLANNED, Reminder.State.RETRYING}
         text = f"{self.when(row)}, {row.episode.patient.name}: {self.what(row)}"
         return Line(row, text, "" if can_be else row.get_state_display())
+
+    def about(self, patients: Any) -> Q:
+        """By the keys of their episodes. As a subquery they would be looked for day by day, among all rows."""
+        episodes = Episode.objects.filter(patient__in=patients)
+        return Q(episode__in=list(episodes.values_list("pk", flat=True)))
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """With what the columns say."""
