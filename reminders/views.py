@@ -139,9 +139,18 @@ def why(request: HttpRequest, pk: UUID) -> HttpResponse:
         "card": _card(row, care),
         "why": history.why(row, care),
         "counted_from": history.counted_from(row),
+        "reply": _reply_to(request, row),
         "active": "messages",
     }
     return render(request, "reminders/why.html", context)
+
+
+def _reply_to(request: HttpRequest, row: Reminder) -> StepResponse | None:
+    """What the clinic answered to a question about this very step, if anything. One query."""
+    asked = StepResponse.objects.own(request.user).filter(
+        episode=row.episode_id, step__key=row.step_key, occurrence=row.occurrence
+    )
+    return asked.filter(replied_at__isnull=False).first()
 
 
 def _card(row: Reminder, care: Care) -> object:

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from patients.adherence import DAYS, Caseload, caseload_of
+from patients.adherence import Caseload, caseload_of
+from patients.exercise_days import DAYS
 from patients.models import Appointment, Episode, ExerciseLog, Prescription
 from portal import audit, clock
 from portal.permissions import within

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from patients.actions import count_tasks, sync_tasks
+from patients.actions import count_tasks, reply_to_question, sync_tasks
 from patients.models import ImagingRequest, Task, WorklistDay
 from portal.models import AuditEvent
 from reminders.models import DailyBalance, Reminder, Suppression
@@ -221,6 +221,15 @@ def test_a_question_is_answered_once_and_whoever_asked_is_told(planned, sign_in)
     assert (
         "Yes, after six weeks." in client.get(url("patient_page", planned.patient)).content.decode()
     )
+
+
+def test_whoever_asked_reads_the_answer_with_the_step(planned, sign_in) -> None:
+    step = planned.adult_version.steps.get(key="pack-bag")
+    row = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
+    question = make_question(planned.episode, step=step, occurrence=row.occurrence)
+    reply_to_question(response=question, reply="A small one.", by=planned.nurse, now=planned.now)
+    page = sign_in(planned.patient.user).get(reverse("reminders:why", args=[row.pk]))
+    assert "A small one." in page.content.decode()
 
 
 def test_a_carer_whose_access_has_ended_is_told_nothing(planned, sign_in) -> None:
