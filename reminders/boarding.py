@@ -9,7 +9,7 @@ again by the gates, which know the reason: so nothing may be asked here that no 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,8 @@ _MAY_GO = f"""
         SELECT 1 FROM portal_user reader
         JOIN reminders_message message ON message.to_address = reader.email
         WHERE reader.id = mine.recipient_id AND reader.is_active AND message.id = mine.message
+        AND (mine.is_essential OR reader.paused_from IS NULL
+             OR reader.paused_from > %s OR reader.paused_until < %s)
         AND NOT EXISTS (
             SELECT 1 FROM reminders_suppression gone
             WHERE gone.address = reader.email AND gone.lifted_at IS NULL {_ONE})
@@ -79,12 +81,15 @@ _STATEMENT = """
 """
 
 
-def board(messages: Mapping[UUID, UUID], token: str, now: datetime) -> set[UUID]:
+def board(messages: Mapping[UUID, UUID], token: str, now: datetime, today: date) -> set[UUID]:
     """Hand over the reminders that may still go, each with its message's key; returns which they are.
 
-    A row is locked in the order of the keys, as the reconciler does it. `now` (UTC) is the portal's.
+    A row is locked in the order of the keys, as the reconciler does it. `now` (UTC) is the portal's,
+    `today` the readers' local day.
     """
-    conditions = [token, _moment(timezone.now()), _moment(now - PLANNING_TAKES)]
+    conditions = [
+        token, today, today, _moment(timezone.now()), _moment(now - PLANNING_TAKES),
+    ]  # fmt: skip
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             pairs: list[Any] = [list(messages), list(messages.values())]

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -133,10 +133,21 @@ class Run:
         asked = [letter for letter in letters if self._holdup(letter) is None]
         if not asked:
             return ()
-        pairs = {row: letter.message.pk for letter in asked if letter.message for row in letter.ids}
-        aboard = boarding.board(pairs, self.token, self.now)
+        aboard: set[uuid.UUID] = set()
+        # One day for all but the minutes round somebody's midnight.
+        for day in {self._day(letter) for letter in asked}:
+            pairs = {
+                row: letter.message.pk
+                for letter in asked
+                if letter.message and self._day(letter) == day
+                for row in letter.ids
+            }
+            aboard |= boarding.board(pairs, self.token, self.now, day)
         going = [letter for letter in asked if aboard.issuperset(letter.ids)]
         return {letter.message.message_id for letter in going if letter.message}
+
+    def _day(self, letter: Letter) -> date:
+        return self.now.astimezone(gates.zone_of(letter.reminders[0])).date()
 
     def _holdup(self, letter: Letter) -> pacing.Holdup | None:
         if timezone.now() > letter.begin_until:

@@ -45,7 +45,7 @@ def made(row):
 
 
 def board(*rows, token="token"):
-    return boarding.board({row.pk: row.mail.pk for row in rows}, token, NOW)
+    return boarding.board({row.pk: row.mail.pk for row in rows}, token, NOW, NOW.date())
 
 
 def update(thing, **values):
@@ -76,6 +76,9 @@ CHANGES = {
     ),
     "opted out": lambda row: Preference.objects.create(
         user=row.recipient, category=row.category, is_on=False
+    ),
+    "mail paused": lambda row: update(
+        row.recipient, paused_from=NOW.date(), paused_until=NOW.date()
     ),
     "address gone": lambda row: Suppression.objects.create(
         address=row.recipient.email, reason="no_such_address"
@@ -126,6 +129,11 @@ KEPT = {
     "a question about the step": lambda row: StepResponse.objects.create(
         episode=row.episode, step=row.step, occurrence=row.occurrence, by=row.recipient,
         answer="question", answered_at=NOW,
+    ),
+    "a pause that is over": lambda row: update(
+        row.recipient,
+        paused_from=NOW.date() - timedelta(days=2),
+        paused_until=NOW.date() - timedelta(days=1),
     ),
     "another domain paused": lambda row: paused("ample.com"),
     "sending on": lambda row: SendingSwitch.objects.create(is_on=True),
@@ -192,6 +200,7 @@ ENDS = {
     "access ended": ("cancelled", "access_ended"),
     "visit off": ("cancelled", "appointment_off"),
     "opted out": ("skipped", "switched_off"),
+    "mail paused": ("skipped", "paused"),
     "address gone": ("failed", "address_suppressed"),
     "marked as done": ("skipped", "already_done"),
 }
