@@ -64,13 +64,17 @@ def lines(care: Care, episodes: Collection[Episode]) -> tuple[list[Line], list[L
 def _coming(care: Care, episodes: Collection[Episode]) -> QuerySet[Reminder]:
     own = own_rows(care, episodes).open().filter(valid_until__gt=care.now)
     # Some more than are shown, for a step that comes daily counts once.
-    return own.select_related("appointment__location", "step").order_by("due_at", "id")[: NEXT_SHOWN * 5]
+    return own.select_related("appointment__location", "step").order_by("due_at", "id")[
+        : NEXT_SHOWN * 5
+    ]
 
 
 def _not_sent(care: Care, episodes: Collection[Episode]) -> QuerySet[Reminder]:
     own = own_rows(care, episodes).filter(state__in=_NOT_SENT).exclude(reason__in=SILENT)
     rows = own.filter(Q(local_date__lte=care.today) | Q(reason="stopped_by_staff"))
-    return rows.select_related("appointment__location", "step").order_by("-due_at", "id")[:NOT_SENT_SHOWN]
+    return rows.select_related("appointment__location", "step").order_by("-due_at", "id")[
+        :NOT_SENT_SHOWN
+    ]
 
 
 def held_back(reader: User) -> int:
