@@ -296,7 +296,7 @@ class TestXrays:
 
     def test_a_window_that_is_not_booked(self, patient, people):
         page = text(patient.get(self.PAGE))
-        assert "between 8 June and 22 June 2026" in page
+        assert "between 8 June 2026 and 22 June 2026" in page
         assert "The clinic books it with you." in page
         assert "Your X-ray falls between Monday 8 June 2026" in page
 
