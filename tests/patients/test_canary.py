@@ -42,7 +42,7 @@ KEPT = {
 def rows_about(patient: Patient) -> list[models.Model]:
     """Every row that leads to the patient by its keys, and the patient's login."""
     found: dict[tuple[type, Any], models.Model] = {}
-    waiting: list[models.Model] = [patient, patient.user]
+    waiting: list[Any] = [patient, patient.user]
     while waiting:
         row = waiting.pop()
         if (type(row), row.pk) in found:
