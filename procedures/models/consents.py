@@ -72,7 +72,9 @@ class ConsentForm(Record):
     @property
     def title(self) -> str:
         """Its title in the clinic's language, or in any."""
-        words = self.words.get(self.clinic.language) or next(iter(self.words.values()), {})
+        words: dict[str, str] = self.words.get(self.clinic.language) or next(
+            iter(self.words.values()), {}
+        )
         return str(words.get("title", self.key))
 
     def digest(self, language: str) -> str:
