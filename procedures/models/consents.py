@@ -37,7 +37,7 @@ class ConsentForm(Record):
     key = models.SlugField(max_length=60)
     number = models.PositiveSmallIntegerField(_("version"))
     audience = models.CharField(_("for"), max_length=10, choices=Audience, default=Audience.ANY)
-    words: models.JSONField[Any, Any] = models.JSONField()
+    words = models.JSONField()
     status = models.CharField(_("state"), max_length=10, choices=Status, default=Status.DRAFT)
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
     published_by = models.ForeignKey(
