@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.urls import reverse
 
+from patients.actions import sync_tasks
 from procedures.actions import approve_version, fill_slot
 from procedures.models import PathwayVersion, Slot
 from reminders import emails
@@ -204,6 +205,7 @@ def test_a_version_past_its_review_or_near_it_stands_on_the_first_page(people, s
     _review(people.adult_version, -1)
     _review(people.child_version, 30)
     _review(people.far_version, -9)
+    sync_tasks(now=NOW)
     page = sign_in(people.surgeon).get(reverse("admin:index")).content.decode()
     part = page.partition("Pathways to read again")[2].partition("</section>")[0]
     assert "overdue since 1 Mar 2026" in part
