@@ -6,17 +6,19 @@ No other clinic can be settled this way: the actions refuse demo values elsewher
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from portal.models import Clinic
 from procedures.actions import approve_version, fill_slot, resolve_disagreement
 from procedures.approval import blockers
 from procedures.models import Disagreement, PathwayVersion, Slot
+from procedures.offsets import Offset
 
 if TYPE_CHECKING:
     from portal.models import User
 
+READ_AGAIN_SOON = "metalwork-adult"
 REASON = "Demo value, chosen so that the demo has something to show. No clinician has looked at it."
 
 # The demo clinic's choice for each point, where it is not the sources' first value. The choice is
@@ -103,7 +105,17 @@ def settle_demo_clinic(*, clinic: Clinic, by: User, now: datetime) -> list[Pathw
             _settle(disagreement, clinic, by=by, now=now)
         for slot in found.slots:
             _fill(slot, clinic, by=by, now=now)
-    return [approve_version(version=draft, by=by, now=now) for draft in drafts]
+    return [
+        approve_version(version=draft, by=by, now=now, review_on=_review_on(draft, now))
+        for draft in drafts
+    ]
+
+
+def _review_on(draft: PathwayVersion, now: datetime) -> date | None:
+    """In two years, but one pathway in one: the demo's past is longer than that, so it has one to read again."""
+    if draft.pathway.key == READ_AGAIN_SOON:
+        return None
+    return Offset(2, "years").added_to(now.astimezone(draft.clinic.zone).date())
 
 
 def _settle_pages(clinic: Clinic, *, by: User, now: datetime) -> None:
