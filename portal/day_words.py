@@ -45,7 +45,16 @@ COMMA = {"ar": "، "}
 
 def date_format(value: date | datetime, pattern: str) -> str:
     """The day, in the language in force. `pattern` is a British one, as in `TABLE`, or a named one of Django's."""
-    return str(formats.date_format(value, localised(pattern, translation.get_language() or "")))
+    language = translation.get_language() or ""
+    if isinstance(value, datetime):
+        return str(formats.date_format(value, localised(pattern, language)))
+    return _day_in(value, pattern, language)
+
+
+@lru_cache(maxsize=2048)
+def _day_in(day: date, pattern: str, language: str) -> str:
+    """A day in the language in force, which is `language`. A plan names the same days again and again."""
+    return str(formats.date_format(day, localised(pattern, language)))
 
 
 def time_format(value: time | datetime, pattern: str) -> str:

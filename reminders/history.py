@@ -14,6 +14,7 @@ from patients.care import Care
 from patients.models import Episode
 from portal import clock
 from portal.models import User
+from procedures.models import Category
 from reminders.emails import Writer
 from reminders.models import Message, Reminder
 from reminders.reading import attach, day_in_words, own_rows, title
@@ -88,7 +89,7 @@ def _line(row: Reminder, today: date, writer: Writer, why: str = "") -> Line:
     return Line(
         title=title(row, writer),
         category=row.category,
-        category_label=str(row.get_category_display()),
+        category_label=str(Category(row.category).label),
         when=day_in_words(row.local_date, today),
         url=reverse("reminders:why", args=[row.pk]),
         why=why,

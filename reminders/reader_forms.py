@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import zoneinfo
 from datetime import date, time, timedelta
+from functools import cache
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
 from django.utils.formats import time_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from portal.dates import DayField
@@ -31,12 +35,36 @@ _PLACES = (
 )
 
 
+class LongSelect(forms.Select):
+    """A choice of hundreds, written in one go: a template for each of them takes longer than the page around it."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        """The element, as Django's own widget writes it."""
+        chosen = set(self.format_value(value))
+        rows = (
+            (key, mark_safe(" selected") if key in chosen else "", label)
+            for key, label in self.choices
+        )
+        options = format_html_join("\n", '<option value="{}"{}>{}</option>', rows)
+        around = flatatt(self.build_attrs(self.attrs, {"name": name, **(attrs or {})}))
+        return format_html("<select{}>\n{}\n</select>", around, options)
+
+
+@cache
+def _places() -> tuple[str, ...]:
+    """The names of the places. Reading them goes through a folder of the machine, so it is done once a process."""
+    return tuple(
+        sorted(name for name in zoneinfo.available_timezones() if name.startswith(_PLACES))
+    )
+
+
 def time_zones() -> list[tuple[str, Any]]:
     """The zones to choose from, and first of all the clinic's own."""
-    places = sorted(name for name in zoneinfo.available_timezones() if name.startswith(_PLACES))
     return [
         ("", _("The same as the clinic's")),
-        *((name, name.replace("_", " ")) for name in places),
+        *((name, name.replace("_", " ")) for name in _places()),
     ]
 
 
@@ -68,6 +96,7 @@ class ReminderSettingsForm(forms.Form):
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
         required=False,
+        widget=LongSelect,
         help_text=_(
             "Change it when you travel: mails then come at the right time of day where you are."
         ),

@@ -72,6 +72,7 @@ def episodes_of(care: Care) -> list[Episode]:
         Prefetch("imaging_requests", ImagingRequest.objects.select_related("step")),
     )
     for row in rows:
+        row.bring_anchors(row.anchors)
         if care.patient is not None:
             row.patient = care.patient
     return list(rows)
@@ -143,12 +144,12 @@ def card(row: Reminder, writer: Writer, answer: str = "", when: str = "") -> Car
         item = writer.item(row)
         title, todo, body, language = item.title, item.todo, item.body_html, item.language
     except Unwritable:
-        title, todo, body = str(row.get_category_display()), _call_us(), SafeString("")
+        title, todo, body = str(Category(row.category).label), _call_us(), SafeString("")
         language = row.recipient.language
     return Card(
         title=title,
         category=row.category,
-        category_label=str(row.get_category_display()),
+        category_label=str(Category(row.category).label),
         when=when,
         todo=todo,
         body_html=body,
@@ -172,7 +173,7 @@ def title(row: Reminder, writer: Writer) -> str:
     try:
         return writer.title(row)
     except Unwritable:
-        return str(row.get_category_display())
+        return str(Category(row.category).label)
 
 
 def _call_us() -> str:

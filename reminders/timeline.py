@@ -147,7 +147,7 @@ def _entry(
     return Entry(
         on=first,
         category=shown.category,
-        category_label=str(shown.get_category_display()),
+        category_label=str(Category(shown.category).label),
         title=title(shown, writer),
         when=_when(first, last, len(rows)),
         state="done" if is_done else _state(care.today, first, last),
@@ -175,6 +175,7 @@ def _day(day: date) -> str:
 
 
 def _visits(care: Care, episode: Episode) -> Iterator[Entry]:
+    url = reverse("patients:appointments")
     for row in episode.appointments.all():
         if row.status == Appointment.Status.CANCELLED:
             continue
@@ -183,11 +184,11 @@ def _visits(care: Care, episode: Episode) -> Iterator[Entry]:
             on=row.local_date,
             category=Category.XRAY if row.kind == AppointmentKind.XRAY else Category.APPOINTMENT,
             category_label=str(Category.APPOINTMENT.label),
-            title=str(row.get_kind_display()),
+            title=str(AppointmentKind(row.kind).label),
             when=f"{_day(row.local_date)}, {time_format(row.local_time, 'H:i')}",
             state="done" if is_done else _state(care.today, row.local_date, row.local_date),
             detail=row.location.name if row.location else "",
-            url=reverse("patients:appointments"),
+            url=url,
         )
 
 
@@ -237,7 +238,7 @@ def _undated(care: Care, episode: Episode) -> Iterator[tuple[str, Entry]]:
 
 def _undated_entry(step: Step, language: str, on: date) -> Entry:
     is_milestone = step.anchor.startswith("milestone:")
-    category = str(step.get_category_display())
+    category = str(Category(step.category).label)
     try:
         text = words_of(step, language)
         title, spoken = text.title, text.language

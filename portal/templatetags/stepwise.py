@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from django import template
 from django.templatetags.static import static
@@ -45,17 +46,23 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 
     Without a label it is decoration and hidden from screen readers; with one it is an image of that name.
     """
-    href = f"{static('portal/icons.svg')}#{name}"
-    classes = f"sw-icon {css}".strip()
-    if label:
-        return format_html(
-            '<svg class="{}" role="img" aria-label="{}"><use href="{}"></use></svg>',
-            classes,
-            label,
-            href,
-        )
+    if not label:
+        return _decoration(name, css)
     return format_html(
-        '<svg class="{}" aria-hidden="true"><use href="{}"></use></svg>', classes, href
+        '<svg class="{}" role="img" aria-label="{}"><use href="{}"></use></svg>',
+        f"sw-icon {css}".strip(),
+        label,
+        f"{static('portal/icons.svg')}#{name}",
+    )
+
+
+@lru_cache(maxsize=256)
+def _decoration(name: str, css: str) -> SafeString:
+    """A symbol that says nothing. A page has some eighty, of a few kinds."""
+    return format_html(
+        '<svg class="{}" aria-hidden="true"><use href="{}"></use></svg>',
+        f"sw-icon {css}".strip(),
+        f"{static('portal/icons.svg')}#{name}",
     )
 
 
