@@ -123,9 +123,7 @@ def _exercised(care: Care, rows: Iterable[Reminder]) -> set[UUID]:
 def _rows(care: Care, episodes: list[Episode]) -> list[Reminder]:
     """What is for today, what still holds of the days before, and the first one that comes after."""
     own = own_rows(care, episodes)
-    # The gate stands once, in `own`: the row ahead is one of these too.
-    mine = Reminder.objects.filter(recipient=care.reader, episode__in=[row.pk for row in episodes])
-    ahead = mine.open().filter(local_date__gt=care.today).order_by("due_at", "id")
+    ahead = own.open().filter(local_date__gt=care.today).order_by("due_at", "id")
     wanted = own.filter(
         Q(local_date=care.today)
         | Q(local_date__lt=care.today, valid_until__gt=care.now)
