@@ -71,9 +71,10 @@ def answer_invitation_requests(*, now: datetime) -> int:
 
     A request is taken before it is answered: what a crash cuts short is asked again by the person, never mailed twice.
     """
-    waiting = list(InvitationRequest.objects.values_list("pk", "email"))
+    asked = InvitationRequest.objects.filter(wish=InvitationRequest.Wish.INVITATION)
+    waiting = list(asked.values_list("pk", "email"))
     for email in {email for _pk, email in waiting}:
-        if InvitationRequest.objects.filter(email=email).delete()[0]:
+        if asked.filter(email=email).delete()[0]:
             invite_again(email=email, now=now)
     return len(waiting)
 

@@ -460,9 +460,18 @@ class Invitation(Record):
 
 
 class InvitationRequest(Record):
-    """Somebody asked for a new link at this address, which need not be anyone's. Gone once it was answered."""
+    """Somebody asked for a link at this address, which need not be anyone's. Gone once it was answered."""
+
+    class Wish(models.TextChoices):
+        """What the link is for."""
+
+        INVITATION = "invitation"
+        PASSWORD = "password"  # noqa: S105  what is asked for
 
     email = models.EmailField(max_length=254)
+    wish = models.CharField(max_length=10, choices=Wish, default=Wish.INVITATION)
+    # Of the page it was asked on: whoever has no account here has chosen none.
+    language = models.CharField(max_length=10, choices=Language, default=Language.BRITISH_ENGLISH)
 
     class Meta:
         verbose_name = _("request for an invitation")

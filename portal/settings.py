@@ -417,6 +417,7 @@ TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", 0)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
 ACCOUNT_ADAPTER = "portal.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"reset_password": "portal.account_forms.AskPasswordForm"}
 # Beside allauth's own limits on every way in: asking for a new invitation.
 ACCOUNT_RATE_LIMITS = {"ask_invitation": "20/h/ip,3/h/key"}
 # Somebody learns by mail that their way to sign in was changed.

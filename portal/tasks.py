@@ -8,12 +8,13 @@ from portal import chain, clock, sign_ins
 from portal.actions import answer_invitation_requests
 from portal.heartbeat import beat
 from portal.models import AuditCheck
+from portal.password_requests import answer_password_requests
 
 
 @shared_task
 def answer_requests() -> int:
-    """Send new links to those who asked and were invited. Returns how many requests there were."""
-    answered = answer_invitation_requests(now=clock.now())
+    """Send links to those who asked for an invitation or a new password. Returns how many requests there were."""
+    answered = answer_invitation_requests(now=clock.now()) + answer_password_requests()
     beat("answer_requests")
     return answered
 

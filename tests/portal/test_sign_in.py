@@ -10,7 +10,9 @@ from django.contrib.auth import SESSION_KEY
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
+from portal.tasks import answer_requests
 from tests.factories import PASSWORD
 
 LOGIN = "/accounts/login/"
@@ -81,8 +83,40 @@ def test_asking_by_mail_tells_nothing(people, path):
     assert len(answers) == 1
 
 
+def test_asking_for_a_new_password_is_the_same_work_for_every_address(people, mailoutbox):
+    people.nurse.is_active = False
+    people.nurse.save()
+    answers = set()
+    for address in ("pat@example.com", "stranger@example.com", people.nurse.email):
+        browser = Client()
+        with CaptureQueriesContext(connection) as queries:
+            answer = browser.post("/accounts/password/reset/", {"email": address}, follow=True)
+        text = without_token(answer.text).replace(address, "")
+        answers.add((answer.status_code, answer.redirect_chain[-1][0], text, len(queries)))
+    assert len(answers) == 1
+    assert not mailoutbox
+
+
+def test_a_strange_address_is_told_in_the_language_of_the_page_that_there_is_no_account(
+    db, client, mailoutbox
+):
+    header = {"Accept-Language": "es"}
+    with translation.override(translation.get_language()):
+        client.post("/accounts/password/reset/", {"email": "stranger@example.com"}, headers=header)
+    answer_requests()
+    (mail,) = mailoutbox
+    assert mail.to == ["stranger@example.com"]
+    assert "No tenemos ninguna cuenta" in mail.body
+    assert "/reset/key/" not in mail.body
+
+
 def test_a_new_password_can_be_chosen_by_mail(people, client, mailoutbox):
+    client.post("/accounts/password/reset/", {"email": "PAT@example.com"})
     client.post("/accounts/password/reset/", {"email": "pat@example.com"})
+    assert not mailoutbox
+    assert answer_requests() == 2
+    assert answer_requests() == 0
+    assert [mail.to for mail in mailoutbox] == [["pat@example.com"]]
     path = re.search(r"http://[^/]+(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)
     assert path is not None
     form = client.get(path[1], follow=True)
