@@ -16,9 +16,7 @@ from django.views.decorators.http import require_safe
 from patients.care import Care, care_of
 from patients.views import no_record
 from portal import audit
-from procedures.pdf import LettersMissing
 from reminders.export import gather
-from reminders.export_pdf import parts_as_pdf
 from reminders.fhir import bundle
 
 
@@ -44,14 +42,14 @@ def my_data_file(request: HttpRequest, form: str) -> HttpResponse:
     content_type, make = FORMS[form]
     name = f"my-data.{'json' if form == 'fhir' else form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    try:
-        return HttpResponse(make(care), content_type=content_type, headers=headers)
-    except LettersMissing:
+    content = make(care)
+    if content is None:
         words = _(
             "A PDF cannot hold all the letters of this record. Take the file to read on a screen, and print it."
         )
         notes.warning(request, words)
         return redirect("reminders:my_data")
+    return HttpResponse(content, content_type=content_type, headers=headers)
 
 
 def _html(care: Care) -> str:
@@ -63,8 +61,16 @@ def _html(care: Care) -> str:
     return render_to_string("reminders/my_data_file.html", context)
 
 
-def _pdf(care: Care) -> bytes:
-    return parts_as_pdf(gather(care), care)
+def _pdf(care: Care) -> bytes | None:
+    """The PDF, or None where its fonts lack letters of the record."""
+    # The library takes memory that no other page needs, and no worker, which loads the views for their addresses.
+    from procedures.pdf import LettersMissing
+    from reminders.export_pdf import parts_as_pdf
+
+    try:
+        return parts_as_pdf(gather(care), care)
+    except LettersMissing:
+        return None
 
 
 def _json(care: Care) -> str:
@@ -76,7 +82,7 @@ def _fhir(care: Care) -> str:
     return json.dumps(bundle(care), ensure_ascii=False, indent=2)
 
 
-FORMS: dict[str, tuple[str, Callable[[Care], str | bytes]]] = {
+FORMS: dict[str, tuple[str, Callable[[Care], str | bytes | None]]] = {
     "html": ("text/html; charset=utf-8", _html),
     "pdf": ("application/pdf", _pdf),
     "json": ("application/json", _json),
