@@ -28,6 +28,7 @@ _NO_SUCH_ADDRESS = re.compile(r"5\.1\.(1|2|3|6|10)(?![0-9])")
 _BEFORE_THE_MAIL = (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPSenderRefused)
 # The one thing a server may have against a mail that it has only heard the size of (RFC 1870).
 _TOO_BIG = 552
+_CALENDAR_METHOD = re.compile(r"^METHOD:([A-Z]+)\r?$", re.MULTILINE)
 # What a provider's interface answers to a wrong key.
 _KEY_REFUSED = frozenset({401, 403})
 
@@ -107,10 +108,16 @@ def _message(mail: Mail, backend: BaseEmailBackend) -> EmailMultiAlternatives:
     if mail.html:
         message.attach_alternative(mail.html, "text/html")
     if mail.calendar:
-        message.attach("appointment.ics", mail.calendar, "text/calendar")
+        message.attach("appointment.ics", mail.calendar, calendar_type(mail.calendar))
     # Providers give a mail an id of their own; this comes back with what they report of it.
     message.metadata = {"message_id": mail.message_id}  # type: ignore[attr-defined]
     return message
+
+
+def calendar_type(calendar: str) -> str:
+    """The type of a calendar file, with the method that stands in it (RFC 6047 section 2.4)."""
+    method = _CALENDAR_METHOD.search(calendar)
+    return f"text/calendar; method={method[1]}" if method else "text/calendar"
 
 
 def answer_of(error: Exception) -> Answer:

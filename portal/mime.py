@@ -21,7 +21,7 @@ from django.core.mail.message import BadHeaderError, sanitize_address
 from django.utils.encoding import punycode
 
 from portal import clock
-from portal.mail import Mail
+from portal.mail import Mail, calendar_type
 
 CRLF = "\r\n"
 # RFC 5322 section 2.1.1: 998 characters a line at most, 78 where it can be had.
@@ -141,7 +141,7 @@ def _body(mail: Mail, takes_8bit: bool) -> bytes:
     if mail.calendar:
         outer = boundary.replace("=_", "=_mixed", 1)
         file = _part(
-            mail.calendar, "text/calendar", outer, takes_8bit,
+            mail.calendar, calendar_type(mail.calendar), outer, takes_8bit,
             'Content-Disposition: attachment; filename="appointment.ics"\r\n',
         )  # fmt: skip
         body = _multipart("mixed", outer, body, file)

@@ -114,6 +114,16 @@ def test_django_makes_the_same_mail(subject, text, html, name, calendar):
         assert ours["Subject"].split() == theirs["Subject"].split()
 
 
+@pytest.mark.parametrize("method", ["PUBLISH", "REQUEST", "CANCEL"])
+@pytest.mark.parametrize("make", [lambda mail: parsed(build(mail)), by_django])
+def test_a_calendar_file_names_its_method_and_its_charset(make, method):
+    calendar = f"BEGIN:VCALENDAR\r\nMETHOD:{method}\r\nEND:VCALENDAR\r\n"
+    message = make(Mail("pat@example.com", "Visit", "Words", message_id="<1@x>", calendar=calendar))
+    part = next(part for part in message.walk() if part.get_content_type() == "text/calendar")
+    assert part.get_param("method") == method
+    assert part.get_content_charset() == "utf-8"
+
+
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
