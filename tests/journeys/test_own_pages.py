@@ -1,4 +1,4 @@
-"""A visit that is asked to be moved, and a smoker's slip: on a phone, each to its end."""
+"""A visit that is asked to be moved, a smoker's slip, and a parent of two: on a phone, each to its end."""
 
 import re
 from datetime import timedelta
@@ -10,8 +10,9 @@ from django.utils import timezone
 from patients.actions import save_smoke_free_plan
 from patients.models import Alert, Appointment, MoveRequest
 from procedures.loading import load_catalogue
+from reminders.reconciler import reconcile
 from tests.browser import DESKTOP, PHONE
-from tests.factories import PASSWORD, make_appointment
+from tests.factories import PASSWORD, make_appointment, make_message, make_reminder
 from tests.patients.consents import published
 from tests.people import build_people
 
@@ -118,3 +119,70 @@ def test_a_smokers_slip_is_told_without_shame_and_reaches_the_team(clinic_of_tod
     desk.goto(reverse("admin:alert_page", args=[Alert.objects.get().pk]))
     desk.get_by_text("A bad day.").wait_for()
     axe(desk)
+
+
+# The page as it came, without the one place that names every child a parent looks after.
+WITHOUT_SWITCHER = """() => {
+  const page = document.documentElement.cloneNode(true);
+  page.querySelector(".sw-switcher").remove();
+  return page.outerHTML;
+}"""
+
+
+def with_a_mail_each(people):
+    """Plan each child's months, with one step of today that was mailed to the mother."""
+    for episode in (people.child_episode, people.sibling_episode):
+        reconcile(episode, now=timezone.now())
+        row = make_reminder(
+            episode, people.child_version.steps.get(key="pack-toys"), recipient=people.mother,
+            local_date=today(), due_at=timezone.now(), valid_until=timezone.now() + timedelta(days=2),
+        )  # fmt: skip
+        subject = f"A mail about {episode.patient.given_name}"
+        make_message(people.mother, people.clinic, [row], subject=subject, sent_at=timezone.now())
+
+
+def switch_to(page, name):
+    page.locator(".sw-switcher summary").tap()
+    page.locator(".sw-switcher").get_by_role("button", name=name).tap()
+    page.locator(".sw-switcher summary").get_by_text(f"You are looking after {name}").wait_for()
+
+
+def test_a_parent_goes_to_and_fro_between_two_children(clinic_of_today, new_page, axe):
+    people = clinic_of_today
+    with_a_mail_each(people)
+    # Given a mother of two children, each with a plan, a visit and a mail.
+    phone = new_page(**PHONE)
+    sign_in(phone, people.mother.email)
+    for path, words in (
+        ("/today/", "Today for {}"),
+        ("/plan/", "The plan for {}"),
+        ("/messages/", "A mail about {}"),
+        ("/appointments/", "Bring your letter"),
+    ):
+        phone.goto(path)
+        # When she goes to the one and to the other, she stays on the page,
+        for shown, other in ((people.sibling, people.child), (people.child, people.sibling)):
+            switch_to(phone, shown.name)
+            phone.wait_for_url(f"**{path}")
+            # Then it tells of the one, and nowhere of the other.
+            assert words.format(shown.given_name) in phone.locator("main").inner_text()
+            document = phone.evaluate(WITHOUT_SWITCHER)
+            assert other.given_name not in document
+            assert str(other.pk) not in document
+            axe(phone)
+
+
+def test_a_childs_page_that_is_kept_open_leads_to_that_child(clinic_of_today, new_page, axe):
+    people = clinic_of_today
+    visit = Appointment.objects.get(episode=people.child_episode)
+    phone = new_page(**PHONE)
+    # Given a mother who last looked after the one child,
+    sign_in(phone, people.mother.email)
+    phone.goto("/today/")
+    switch_to(phone, people.sibling.name)
+    # When she opens a link about the other one's visit,
+    phone.goto(reverse("patients:appointment", args=[visit.pk]))
+    # Then the page says whose it is.
+    phone.get_by_text(f"You are looking after {people.child.name}").wait_for()
+    assert people.sibling.given_name not in phone.evaluate(WITHOUT_SWITCHER)
+    axe(phone)
