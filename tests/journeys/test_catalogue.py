@@ -70,8 +70,9 @@ def test_a_manager_previews_approves_books_and_moves(clinic, page, axe):
     # Then there are a plan, a mail in a frame, and the words that are missing
     expect(page.get_by_role("heading", name="An adult who smokes")).to_be_visible()
     expect(page.get_by_text("Arabic: no step has words.")).to_be_visible()
-    page.locator("summary", has_text="Pack your bag").last.click()
-    frame = page.frame_locator('iframe[src*="step=pack-your-bag"]').first
+    mail = 'iframe[src*="step=pack-your-bag"][src*="language=en-gb"]'
+    page.locator("details", has=page.locator(mail)).last.locator("summary").click()
+    frame = page.frame_locator(mail)
     expect(frame.get_by_text("Leave rings, watches and money at home.")).to_be_visible()
     axe(page)
     picture(page, "preview")
