@@ -60,6 +60,7 @@ check: install-dev
 	@echo "ruff ..."; $(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; set -e; \
 	echo "mypy ..."; $(CHECK_ENV) $(PY) -m mypy; \
+	echo "compilemessages ..."; $(CHECK_ENV) $(PY) manage.py compilemessages > /dev/null; \
 	echo "makemigrations --check ..."; $(CHECK_ENV) $(PY) manage.py makemigrations --check --dry-run; \
 	echo "check --deploy ..."; $(CHECK_ENV) $(PY) manage.py check --deploy --fail-level WARNING --database default
 	@if [ -d templates ]; then echo "djlint ..."; $(PY) -m djlint --quiet --lint templates; fi
