@@ -77,8 +77,9 @@ def test_a_manager_settles_driving_fills_the_x_ray_previews_approves_and_books(c
     expect(page.get_by_role("cell", name=moment, exact=True)).to_be_visible()
     page.get_by_role("link", name="See sample plans and every mail").click()
     expect(page.get_by_role("heading", name="An adult who smokes")).to_be_visible()
-    page.locator("summary", has_text="Ask before you drive").last.click()
-    mail = page.frame_locator('iframe[src*="step=driving-ask"]').first
+    frame = 'iframe[src*="step=driving-ask"][src*="language=en-gb"]'
+    page.locator("details", has=page.locator(frame)).last.locator("summary").click()
+    mail = page.frame_locator(frame)
     expect(mail.get_by_text("No driving for at least eight weeks.")).to_be_visible()
     axe(page)
 
