@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 from hypothesis import HealthCheck, settings
 
 from procedures.loading import CATALOGUE, drafts, read_catalogue
@@ -34,6 +35,13 @@ settings.register_profile(
 )
 settings.register_profile("full", settings.get_profile("normal"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+@pytest.fixture(autouse=True)
+def no_language_is_left_behind() -> Iterator[None]:
+    """A request leaves its reader's language in force in its thread; the next test is not that reader."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture
