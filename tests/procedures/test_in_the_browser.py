@@ -151,6 +151,7 @@ def test_a_parent_finds_reads_and_prints_on_a_phone(clinic, new_page, axe):
     assert page.pdf().startswith(b"%PDF-")
 
 
+@pytest.mark.once
 def test_every_page_of_every_guide_is_accessible_on_a_phone(clinic, new_page, axe):
     settle_demo_clinic(clinic=clinic, by=make_staff(clinic, "manager"), now=NOW)
     page = new_page(**PHONE)
