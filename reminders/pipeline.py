@@ -20,7 +20,7 @@ from functools import cache
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from portal.mail import Answer, Mail
@@ -334,9 +334,13 @@ def recover(*, now: datetime) -> tuple[int, int]:
     Returns how many reminders were taken back and how many were missed. A message that was being
     sent keeps its Message-ID: should the server have accepted it already, the mailbox sees the same mail.
     """
-    taken_back = Reminder.objects.filter(
-        state=Reminder.State.CLAIMED, lease_until__lt=timezone.now()
-    ).update(state=Reminder.State.RETRYING, lease_until=None, due_at=now, reason="lease_ran_out")
+    machine_now = timezone.now()
+    # A lease that ends so late was taken before the machine's clock was set back. Twice the lease,
+    # since the clocks of two machines may differ a little.
+    is_over = Q(lease_until__lt=machine_now) | Q(lease_until__gt=machine_now + 2 * LEASE)
+    taken_back = Reminder.objects.filter(is_over, state=Reminder.State.CLAIMED).update(
+        state=Reminder.State.RETRYING, lease_until=None, due_at=now, reason="lease_ran_out"
+    )
     counting.add(counting.LEASE_RECOVERIES, taken_back)
     missed = _mark_missed(now)
     Message.objects.never_begun(now - LEASE).delete()
