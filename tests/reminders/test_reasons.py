@@ -21,6 +21,7 @@ WRITERS = (
     "diff",
     "actions",
     "reconciler",
+    "written",
     "pacing",
     "bounces",
     "simulator",
