@@ -87,7 +87,8 @@ class _Body:
 def words(text: StepText, values: Mapping[str, str]) -> Wording:
     """The same as `procedures.wording.render`, worked out once for all readers. Raises UnfilledPlaceholder."""
     body = _body(text, values)
-    if body is None:
+    # A backslash in a value may end or open what stands beside it.
+    if body is None or any("\\" in values[name] for name in _varying_names(text.body)):
         return render(text, values)
     own = {
         name: _one_line(values[name]).replace("\0", "\ufffd") for name in _varying_names(text.body)

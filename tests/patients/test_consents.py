@@ -71,8 +71,9 @@ class TestDeciding:
         assert "Type your full name to sign." in page
         assert not ConsentDecision.objects.exists()
 
-    def test_not_yet_and_a_question_leave_it_waiting(self, patient, people, form):
+    def test_not_yet_and_a_question_leave_it_waiting(self, patient, people, form, stopped_clock):
         press(patient, people.episode, form, "not_yet")
+        stopped_clock.shift(timedelta(minutes=1))
         page = text(press(patient, people.episode, form, "question", note=PAYLOAD))
         assert "The clinic knows that you have a question." in page
         assert "<script>alert" not in page
