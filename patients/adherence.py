@@ -14,6 +14,8 @@ from procedures.question_wording import in_language
 
 LATELY = 7
 BAD_PAIN = 6
+# Who needs a look stands first.
+TONES = ("bad", "warn", "good")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +90,35 @@ def caseload_of(
     for row in rows:
         by_patient[row.episode.patient_id].append(row)
     found = [_week(theirs, logs, today) for theirs in by_patient.values()]
-    order = ("bad", "warn", "good")
     return sorted(
-        found, key=lambda row: (order.index(row.tone), row.percent, row.patient.family_name)
+        found, key=lambda row: (TONES.index(row.tone), row.percent, row.patient.family_name)
     )
 
 
 def _week(rows: Sequence[Prescription], logs: Sequence[ExerciseLog], today: date) -> Caseload:
-    keys = {row.pk for row in rows}
-    theirs = sorted(
-        (log for log in logs if log.prescription_id in keys),
-        key=lambda log: (log.on, log.logged_at),
-    )
-    courses = [
-        _course(row, [log for log in theirs if log.prescription_id == row.pk], today, "")
-        for row in rows
-    ]
-    tones = {course.tone for course in courses}
-    pains = [log.pain_after for log in theirs if log.pain_after is not None]
+    theirs = _in_order(rows, logs)
+    courses = [_course(row, _logs_of(row, theirs), today, "") for row in rows]
     return Caseload(
         patient=rows[0].episode.patient, exercises=len(rows), done=sum(course.done for course in courses),
         asked=sum(course.asked for course in courses), last_on=theirs[-1].on if theirs else None,
-        pain=pains[-1] if pains else None,
-        tone=next(tone for tone in ("bad", "warn", "good") if tone in tones),
+        pain=_last_pain(theirs), tone=min((course.tone for course in courses), key=TONES.index),
     )  # fmt: skip
+
+
+def _in_order(rows: Sequence[Prescription], logs: Sequence[ExerciseLog]) -> list[ExerciseLog]:
+    """The rounds of these prescriptions, the earliest first."""
+    keys = {row.pk for row in rows}
+    found = [log for log in logs if log.prescription_id in keys]
+    return sorted(found, key=lambda log: (log.on, log.logged_at))
+
+
+def _logs_of(row: Prescription, logs: Sequence[ExerciseLog]) -> list[ExerciseLog]:
+    return [log for log in logs if log.prescription_id == row.pk]
+
+
+def _last_pain(logs: Sequence[ExerciseLog]) -> int | None:
+    pains = [log.pain_after for log in logs if log.pain_after is not None]
+    return pains[-1] if pains else None
 
 
 def adherence_of(patient: Patient, today: date, language: str) -> Adherence:
@@ -125,10 +132,7 @@ def adherence_of(patient: Patient, today: date, language: str) -> Adherence:
         row.episode.patient = patient
     since = today - timedelta(days=DAYS - 1)
     logs = list(ExerciseLog.objects.filter(prescription__episode__patient=patient, on__gte=since))
-    courses = [
-        _course(row, [log for log in logs if log.prescription_id == row.pk], today, language)
-        for row in rows
-    ]
+    courses = [_course(row, _logs_of(row, logs), today, language) for row in rows]
     return Adherence(courses, month_of(rows, logs, today))
 
 
