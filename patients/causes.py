@@ -22,6 +22,7 @@ from patients.models import (
     Appointment,
     AppointmentKind,
     ConsentDecision,
+    EmergencyAccess,
     Episode,
     ImagingRequest,
     MoveRequest,
@@ -42,6 +43,7 @@ SMOKING_PRESSES = timedelta(weeks=2)
 REPLY_WITHIN = timedelta(days=2)
 WISH_PRESSES = timedelta(days=3)
 REVIEW_AHEAD = timedelta(days=30)
+LOOK_AT_EMERGENCIES_WITHIN = timedelta(days=3)
 
 
 def alerts(scope: Scope) -> Iterator[Cause]:
@@ -164,6 +166,18 @@ def wishes(scope: Scope) -> Iterator[Cause]:
         yield Cause(row.pk, patient.clinic_id, patient.pk, asked + REPLY_WITHIN, facts, is_near)
 
 
+def emergencies(scope: Scope) -> Iterator[Cause]:
+    """Records that staff of another clinic opened in an emergency, and that no manager has looked at."""
+    rows = scope.of(EmergencyAccess.objects.unseen()).select_related("user", "from_clinic")
+    for row in rows.order_by("pk"):
+        opened = row.created_at.date()
+        facts = {
+            "who": str(row.user), "from": str(row.from_clinic), "on": str(opened), "reason": row.reason
+        }  # fmt: skip
+        due_on = opened + LOOK_AT_EMERGENCIES_WITHIN
+        yield Cause(row.pk, row.clinic_id, row.patient_id, due_on, facts, due_on < scope.today)
+
+
 def reviews(scope: Scope) -> Iterator[Cause]:
     """Approved pathway versions whose day of review is past or near."""
     rows = PathwayVersion.objects.approved().filter(review_on__lte=scope.today + REVIEW_AHEAD)
@@ -234,6 +248,11 @@ def _wish_words(task: Task) -> str:
     return _("%(visit)s on %(day)s: %(why)s") % values
 
 
+def _emergency_words(task: Task) -> str:
+    values = {**task.facts, "day": day(task, "on")}
+    return _("%(who)s of %(from)s opened the record on %(day)s: %(reason)s") % values
+
+
 def _review_words(task: Task) -> str:
     words = _("overdue since %(day)s") if task.is_pressing else _("due by %(day)s")
     return f"{task.facts['name']}: {words % {'day': day(task, 'by')}}"
@@ -289,6 +308,12 @@ KINDS = (
         gettext_lazy("Nobody smokes who has surgery within six weeks."),
         "stepresponse.view", smokers, lambda task: _("surgery on %(day)s") % {"day": day(task, "on")},
         patient_page(),
+    ),
+    Kind(
+        "emergency", gettext_lazy("Records opened in an emergency"),
+        gettext_lazy("Every emergency was looked at."),
+        "emergencyaccess.review", emergencies, _emergency_words, _row_page("emergency_review"),
+        closes_elsewhere=True,
     ),
     Kind(
         "draft", gettext_lazy("Drafts to approve"), gettext_lazy("No draft waits for approval."),

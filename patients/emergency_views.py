@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from portal.models import Clinic
 from portal.permissions import clinics_where, may, within
 from portal.staff_forms import StaffForm
 from portal.staff_site import page, staff_of
+from procedures.timing import anchor_name
 
 SHOWN = 100
 CHECK_INS_SHOWN = 5
@@ -101,14 +103,22 @@ def emergency_record(request: HttpRequest, pk: UUID) -> HttpResponse:
     audit.note_read(
         request, "emergency.view", obj=patient, clinic=patient.clinic, patient_id=patient.pk
     )
-    episodes = Episode.objects.filter(patient=patient).select_related("procedure", "surgeon")
     return page(
         request, "admin/patients/emergency_record.html", patient.name, patient=patient, access=access,
-        episodes=episodes.prefetch_related("anchor_dates", "appointments__location"),
+        episodes=_episodes(patient),
         carers=patient.related_people.live(now.date()).select_related("user"),
         alerts=patient.alerts.open().most_pressing_first(),
         check_ins=_last_check_ins(patient),
     )  # fmt: skip
+
+
+def _episodes(patient: Patient) -> list[tuple[Episode, list[tuple[str, date]]]]:
+    """Each operation with its dates in words, the earliest first."""
+    rows = Episode.objects.filter(patient=patient).select_related("procedure", "surgeon")
+    return [
+        (row, sorted(((anchor_name(key), on) for key, on in row.anchors.items()), key=lambda pair: pair[1]))
+        for row in rows.prefetch_related("anchor_dates")
+    ]  # fmt: skip
 
 
 def _last_check_ins(patient: Patient) -> Any:

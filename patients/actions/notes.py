@@ -43,6 +43,8 @@ TOUCHED: dict[str, tuple[str, ...]] = {
     "move_request.withdraw": ("wish",),
     "move_request.answer": ("wish",),
     "imaging_request.result": ("xray_result",),
+    "emergency.open": ("emergency",),
+    "emergency.review": ("emergency",),
     "episode.set_anchor": ("smoker", "not_ready"),
     "episode.close": ("smoker", "not_ready", "check_in_silent", "unreachable", *_VISITS),
     "patient.update": ("smoker", "not_ready", "unreachable"),

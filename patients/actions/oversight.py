@@ -8,10 +8,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from patients.actions.notes import Action
+from patients.actions.notes import Action, record
 from patients.models import EmergencyAccess, Patient
 from patients.names import words_of
-from portal import audit
 from portal.models import Clinic, User
 
 GOOD_FOR = timedelta(hours=1)
@@ -50,8 +49,8 @@ def open_in_emergency(
         user=by, patient=patient, clinic=patient.clinic, from_clinic=from_clinic, reason=reason[:500],
         created_at=now, ends_at=now + GOOD_FOR,
     )  # fmt: skip
-    audit.record(
-        Action.EXECUTE, "emergency.open", by=by, obj=access, clinic=patient.clinic, patient_id=patient.pk,
+    record(
+        Action.EXECUTE, "emergency.open", by=by, obj=access, patient=patient,
         after={"from": from_clinic.name, "ends_at": access.ends_at.isoformat()}, reason=reason,
     )  # fmt: skip
     return access
@@ -85,8 +84,7 @@ def review_emergency(*, access: EmergencyAccess, by: User, now: datetime, note: 
         seen_by=by, seen_at=now, note=note[:500]
     )
     if taken:
-        audit.record(
-            Action.UPDATE, "emergency.review", by=by, obj=access, clinic=access.clinic, patient_id=access.patient_id,
-            after={"note": note},
+        record(
+            Action.UPDATE, "emergency.review", by=by, obj=access, patient=access.patient, after={"note": note}
         )  # fmt: skip
     return bool(taken)

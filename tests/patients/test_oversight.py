@@ -1,13 +1,15 @@
 """A record of another clinic opens in an emergency alone: with a reason, for an hour, seen by manager and patient."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
+from patients import worklist
 from patients.actions import oversight
-from patients.models import EmergencyAccess, Patient
+from patients.models import EmergencyAccess, Patient, Task
+from patients.worklist import seen_by
 from portal.models import AuditEvent
 from tests.factories import make_patient
 
@@ -120,6 +122,23 @@ def test_a_manager_of_the_patients_clinic_looks_at_it_once(people, wanted, sign_
     access.refresh_from_db()
     assert (access.seen_by, access.note) == (people.other_manager, "Asked the ward: right.")
     assert AuditEvent.objects.filter(verb="emergency.review").count() == 1
+
+
+def test_an_emergency_waits_for_the_managers_of_the_patients_clinic(people, wanted):
+    access = oversight.open_in_emergency(**wanted)
+    [task] = Task.objects.open().filter(seen_by(people.other_manager))
+
+    told = worklist.KINDS["emergency"].words(task)
+    assert told == f"{people.nurse} of Harbour Hip Clinic opened the record on 2 Mar 2026: {REASON}"
+    assert (task.patient, task.due_on) == (people.far_patient, date(2026, 3, 5))
+    for other in (people.manager, people.nurse, people.other_clerk):
+        assert not Task.objects.open().filter(seen_by(other)).exists()
+
+    oversight.review_emergency(
+        access=access, by=people.other_manager, now=people.now, note="Right."
+    )
+
+    assert not Task.objects.open().exists()
 
 
 def test_a_clerk_opens_nothing(people, sign_in):
