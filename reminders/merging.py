@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from patients.actions import merging as records
-from patients.models import Episode, Merge, Patient
+from patients.actions import sync_tasks
+from patients.models import Episode, Merge, Patient, Task
 from portal.models import User
 from reminders.models import Message, Reminder
 from reminders.reconciler import reconcile
@@ -28,6 +29,7 @@ class MergePreview:
     carers: int
     check_ins: int
     messages: int
+    tasks: int
     booked_twice: list[tuple[Episode, Episode]]
     logins: list[User]
     digest: str
@@ -43,6 +45,7 @@ def preview(*, kept: Patient, ended: Patient) -> MergePreview:
         "carers": ended.related_people.filter(ended_at=None).count(),
         "check_ins": sum(row.check_ins.count() for row in ended.episodes.all()),
         "messages": _messages(ended).count(),
+        "tasks": Task.objects.open().filter(patient=ended).count(),
     }
     logins = [user for user in (kept.user, ended.user) if user is not None]
     seen = [
@@ -76,6 +79,8 @@ def merge(
     )
     for episode in Episode.objects.for_planning().filter(Q(patient=kept) | Q(patient=ended)):
         reconcile(episode, now=now)
+    # What waits for somebody is about one person now, and once.
+    sync_tasks(now=now, patient=kept)
     return done
 
 

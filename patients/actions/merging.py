@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from patients.actions.episodes import close_episode
 from patients.actions.finding import keep_findable
 from patients.actions.notes import Action, record, request_plan
+from patients.actions.tasks import join_tasks
 from patients.models import Episode, Merge, Patient, PatientWord, RelatedPerson
 from portal import audit
 from portal.actions import start_new_round
@@ -73,7 +74,13 @@ def merge_records(
     """
     kept, ended = _locked(kept, ended)
     refuse_impossible(kept, ended)
-    for keep, double in booked_twice(kept, ended):
+    doubles = booked_twice(kept, ended)
+    same = {
+        str(ended.pk): str(kept.pk),
+        **{str(double.pk): str(keep.pk) for keep, double in doubles},
+    }
+    moved["patients.task.subject"] = join_tasks(subjects=same, patient=kept, now=now)
+    for keep, double in doubles:
         _move_rows(double, keep, STAYS_WITH_EPISODE, moved)
         close_episode(
             episode=double,

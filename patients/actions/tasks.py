@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -55,18 +55,13 @@ def sync_tasks(
 def _sync(kind: Kind, scope: Scope) -> int:
     causes = {str(cause.subject): cause for cause in kind.find(scope)}
     watched = {row.subject: row for row in scope.of(_rows(kind).watched())}
-    unknown = [subject for subject in causes if subject not in watched]
-    past = {row.subject: row for row in _settled(kind, unknown)}
-    fresh = [_new(kind, causes[subject], scope.now) for subject in unknown if subject not in past]
-    # Somebody else may have opened it this very moment.
-    Task.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=BATCH)
-    known = {**watched, **past}
-    back = [row for row in known.values() if _is_back(row, causes.get(row.subject))]
-    gone = [row for row in watched.values() if row.subject not in causes]
-    _reopen(back, scope.now)
-    _close(gone, scope.now)
-    _follow(kind, [row for row in known.values() if row.subject in causes], causes)
-    return len(fresh) + len(back) + sum(row.is_open for row in gone)
+    settled = _settled(kind, causes.keys() - watched.keys())
+    known = watched | {row.subject: row for row in settled}
+    changed = _open(kind, [cause for key, cause in causes.items() if key not in known], scope.now)
+    changed += _reopen([row for row in known.values() if _is_back(row, causes)], scope.now)
+    changed += _close([row for key, row in watched.items() if key not in causes], scope.now)
+    _follow(kind, [row for key, row in known.items() if key in causes], causes)
+    return changed
 
 
 def _batches(values: Iterable[T]) -> Iterator[list[T]]:
@@ -85,6 +80,14 @@ def _settled(kind: Kind, subjects: Iterable[str]) -> Iterator[Task]:
         yield from _rows(kind).settled().filter(subject__in=some)
 
 
+def _open(kind: Kind, causes: Collection[Cause], now: datetime) -> int:
+    """A task for each cause that never had one."""
+    rows = [_new(kind, cause, now) for cause in causes]
+    # Somebody else may have opened it this very moment.
+    Task.objects.bulk_create(rows, ignore_conflicts=True, batch_size=BATCH)
+    return len(rows)
+
+
 def _new(kind: Kind, cause: Cause, now: datetime) -> Task:
     return Task(
         kind=kind.key, subject=str(cause.subject), clinic_id=cause.clinic_id, patient_id=cause.patient_id,
@@ -93,30 +96,33 @@ def _new(kind: Kind, cause: Cause, now: datetime) -> Task:
     )  # fmt: skip
 
 
-def _is_back(row: Task, cause: Cause | None) -> bool:
+def _is_back(row: Task, causes: Mapping[str, Cause]) -> bool:
     """Whether a settled task has to be seen to again: its cause went and came, or came anew."""
+    cause = causes.get(row.subject)
     if cause is None or row.is_open:
         return False
     return row.status == Task.Status.CANCELLED or row.is_gone or row.stamp != cause.stamp
 
 
-def _reopen(rows: Iterable[Task], now: datetime) -> None:
+def _reopen(rows: Collection[Task], now: datetime) -> int:
     for some in _batches([row.pk for row in rows]):
         Task.objects.settled().filter(pk__in=some).update(
             status=Task.Status.REQUESTED, owner=None, times=F("times") + 1, opened_at=now, settled_at=None
         )  # fmt: skip
+    return len(rows)
 
 
-def _close(rows: Collection[Task], now: datetime) -> None:
+def _close(rows: Collection[Task], now: datetime) -> int:
     """End what nobody need see to; of what somebody resolved, remember that its cause went away."""
     for some in _batches([row.pk for row in rows]):
         Task.objects.filter(pk__in=some, status=Task.Status.COMPLETED).update(is_gone=True)
         Task.objects.open().filter(pk__in=some).update(
             status=Task.Status.CANCELLED, owner=None, settled_at=now
         )
+    return sum(row.is_open for row in rows)
 
 
-def _follow(kind: Kind, rows: Iterable[Task], causes: dict[str, Cause]) -> None:
+def _follow(kind: Kind, rows: Iterable[Task], causes: Mapping[str, Cause]) -> None:
     """Let tasks say what their causes say now."""
     changed = []
     for row in rows:
@@ -132,6 +138,36 @@ def _follow(kind: Kind, rows: Iterable[Task], causes: dict[str, Cause]) -> None:
                 setattr(row, name, value)
             changed.append(row)
     Task.objects.bulk_update(changed, _FOLLOWING, batch_size=BATCH)
+
+
+def join_tasks(*, subjects: Mapping[str, str], patient: Patient, now: datetime) -> list[str]:
+    """Let tasks about the first subject of each pair be about the second, and the patient's: both were one all along.
+
+    Where both have a task of a kind, the second one's stays, with whoever had the first in hand. Returns the keys
+    of the tasks that changed. Call it inside the transaction of the change.
+    """
+    rows = list(Task.objects.select_for_update().filter(subject__in=subjects).order_by("pk"))
+    others = {
+        (row.kind, row.subject): row
+        for row in Task.objects.select_for_update().filter(subject__in=subjects.values())
+    }
+    for row in rows:
+        other = others.get((row.kind, subjects[row.subject]))
+        row.patient = patient
+        if other is None:
+            row.subject = subjects[row.subject]
+        elif row.is_open:
+            _hand_over(row, other, now)
+        row.save(update_fields=["patient", "subject", "owner", "status", "settled_at"])
+    return [str(row.pk) for row in rows]
+
+
+def _hand_over(row: Task, other: Task, now: datetime) -> None:
+    """End a task whose work goes on in another one."""
+    if row.owner_id and other.status == Task.Status.REQUESTED:
+        other.owner_id, other.status = row.owner_id, Task.Status.IN_PROGRESS
+        other.save(update_fields=["owner", "status"])
+    row.owner, row.status, row.settled_at = None, Task.Status.CANCELLED, now
 
 
 def count_tasks(*, now: datetime) -> None:

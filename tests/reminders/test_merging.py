@@ -6,13 +6,20 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from patients.actions import link_carer, open_episode, register_patient
+from patients.actions import (
+    claim_task,
+    link_carer,
+    open_episode,
+    register_patient,
+    resolve_task,
+    sync_tasks,
+)
 from patients.actions.merging import STAYS, STAYS_WITH_EPISODE
-from patients.models import Episode, Merge, Patient
+from patients.models import Episode, Merge, Patient, Task
 from portal import audit
 from portal.models import AuditEvent, User
 from reminders.merging import merge, preview
-from reminders.models import Message, Reminder
+from reminders.models import Message, Reminder, Suppression
 from reminders.reconciler import reconcile
 from tests.factories import make_appointment, make_message, make_reminder
 
@@ -62,6 +69,45 @@ def test_the_ended_record_is_gone_and_its_number_finds_the_person(people, double
             clinic=people.clinic, by=people.clerk, now=people.now, record_number="H-901", given_name="A",
             family_name="B", birth_date=people.patient.birth_date,
         )  # fmt: skip
+
+
+def test_what_waits_about_both_records_waits_once_with_whoever_had_it(people, double):
+    for episode in Episode.objects.filter(patient__in=(people.patient, double)):
+        episode.anchor_dates.filter(anchor="surgery").update(
+            on=people.now.date() + timedelta(days=30)
+        )
+    sync_tasks(now=people.now, kinds=["smoker"])
+    of_ended = Task.objects.get(kind="smoker", patient=double)
+    claim_task(task=of_ended, by=people.nurse, now=people.now)
+    assert preview(kept=people.patient, ended=double).tasks == 1
+
+    merged(people, double)
+
+    open_ones = Task.objects.open().filter(kind="smoker")
+    assert [(row.patient, row.subject, row.owner) for row in open_ones] == [
+        (people.patient, str(people.episode.pk), people.nurse)
+    ]
+    of_ended.refresh_from_db()
+    assert (of_ended.status, of_ended.owner) == ("cancelled", None)
+    before = list(Task.objects.order_by("pk").values())
+    sync_tasks(now=people.now)
+    assert list(Task.objects.order_by("pk").values()) == before
+
+
+def test_what_was_resolved_about_the_ended_record_is_not_opened_again(people, double):
+    people.patient.user.last_login = people.now
+    people.patient.user.save()
+    Suppression.objects.create(address=double.user.email, reason="no_such_address")
+    sync_tasks(now=people.now, kinds=["unreachable"])
+    task = Task.objects.get(kind="unreachable", patient=double)
+    resolve_task(task=task, by=people.clerk, now=people.now, note="Rang them.")
+
+    merged(people, double, login=double.user)
+
+    task.refresh_from_db()
+    assert (task.patient, task.subject, task.status) == (
+        people.patient, str(people.patient.pk), "completed",
+    )  # fmt: skip
 
 
 def test_an_operation_booked_twice_is_planned_once_and_nothing_is_sent_again(people, double):
