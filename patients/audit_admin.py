@@ -16,6 +16,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from patients.models import Patient
+from patients.staff_trail import for_staff
 from portal import audit
 from portal.models import AuditEvent, User
 from portal.permissions import within
@@ -29,7 +30,9 @@ MOST_PATIENTS = 200
 class AuditEventAdmin(StaffAdmin):
     """Who did what to which record, when and from where. Newest first."""
 
-    list_display = ("when", "actor_label", "deed", "verb", "about", "clinic", "address")
+    list_display = ("when", "actor_label", "deed", "words", "about", "clinic", "address")
+    # Whoever works on with the file sorts by the deed as it is stored.
+    also_exported = ("verb",)
     list_filter = ("action", ("recorded_at", RangeDateTimeFilter), ClinicFilter)
     list_filter_submit = True
     list_select_related = ("clinic",)
@@ -37,7 +40,7 @@ class AuditEventAdmin(StaffAdmin):
     search_help_text = _("Patient, member of staff, or deed such as patient.view")
     ordering = ("-id",)
     fields = readonly_fields = (
-        "when", "actor_label", "what", "verb", "about", "clinic", "object_type", "object_id",
+        "when", "actor_label", "what", "words", "verb", "about", "clinic", "object_type", "object_id",
         "was", "became", "reason", "address",
     )  # fmt: skip
 
@@ -89,6 +92,11 @@ class AuditEventAdmin(StaffAdmin):
     def what(self, row: AuditEvent) -> str:
         """The same, on the event's own page."""
         return row.get_action_display()
+
+    @display(description=_("in words"))
+    def words(self, row: AuditEvent) -> str:
+        """What was done, as a person would say it."""
+        return for_staff(row)
 
     @display(description=_("about"))
     def about(self, row: Any) -> Any:

@@ -11,7 +11,7 @@ from portal.models import AuditEvent
 
 Action = AuditEvent.Action
 # By the whole verb, or by its noun alone with a dot at the end; the whole verb comes first.
-_WORDS: Mapping[str, str | Promise] = {
+WORDS: Mapping[str, str | Promise] = {
     "alert.acknowledge": _("saw that you reported a warning sign"),
     "alert.resolve": _("wrote down what was done about a warning sign"),
     "appointment.attended": _("noted that a visit took place"),
@@ -47,7 +47,7 @@ _WORDS: Mapping[str, str | Promise] = {
     "smoke_free.plan": _("changed the plan to stop smoking"),
     "step.": _("answered a step of the plan"),
 }
-_BY_ACTION: Mapping[str, str | Promise] = {
+BY_ACTION: Mapping[str, str | Promise] = {
     Action.READ: _("opened the record"),
     Action.CREATE: _("added something"),
     Action.UPDATE: _("changed something"),
@@ -60,7 +60,7 @@ def what(event: AuditEvent) -> str:
     """What happened, as plainly as its verb can be put; where there are no words for it, what sort of thing it was."""
     noun = event.verb.partition(".")[0] + "."
     if noun == "emergency." and event.verb != "emergency.review":
-        return str(_WORDS["emergency.open"])
+        return str(WORDS["emergency.open"])
     if event.action == Action.READ:
-        return str(_BY_ACTION[Action.READ])
-    return str(_WORDS.get(event.verb) or _WORDS.get(noun) or _BY_ACTION[event.action])
+        return str(BY_ACTION[Action.READ])
+    return str(WORDS.get(event.verb) or WORDS.get(noun) or BY_ACTION[event.action])

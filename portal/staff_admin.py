@@ -170,13 +170,16 @@ class StaffAdmin(ModelAdmin):
         rows = within(self.rows_shown(request), request.user, f"{self.noun}.export")
         chosen = list(rows[:MOST_EXPORTED])
         self.note_export(request, chosen)
-        columns = [name for name in self.list_display if name not in self.not_exported]
+        shown = [name for name in self.list_display if name not in self.not_exported]
+        columns = [*shown, *self.also_exported]
         heads = [label_for_field(name, self.model, self) for name in columns]
         cells = ([self._cell(name, row) for name in columns] for row in chosen)
         return as_csv(str(self.opts.verbose_name_plural), heads, cells)
 
     # Columns that say what to do next, and mean nothing in a file.
     not_exported: frozenset[str] = frozenset({"to_do", "what_to_do"})
+    # Fields that only a file shows.
+    also_exported: tuple[str, ...] = ()
 
     def rows_shown(self, request: HttpRequest) -> models.QuerySet[Any]:
         """The rows of the list with the filters and the search of the request's address."""

@@ -26,6 +26,7 @@ from patients.models import (
     StepResponse,
 )
 from patients.smoke_free import SmokeFree, smoke_free_of
+from patients.staff_trail import for_staff
 from patients.trends import SHOWN as COURSE_SHOWN
 from patients.trends import trends_of
 from portal import clock
@@ -116,6 +117,7 @@ def record_of(patient: Patient, user: User) -> dict[str, Any]:
     now = clock.now()
     today = now.astimezone(patient.clinic.zone).date()
     links = list(patient.related_people.select_related("user"))
+    live = [link for link in links if link.is_live(today)]
     parts = _episodes(patient, today, with_plan=rights["reminder_view"])
     return {
         "patient": patient,
@@ -123,7 +125,8 @@ def record_of(patient: Patient, user: User) -> dict[str, Any]:
         "age": patient.age_on(today),
         "is_child": patient.is_child_on(today),
         "carers": links,
-        "logins": _logins(patient, [link for link in links if link.is_live(today)]),
+        "live_carers": live,
+        "logins": _logins(patient, live),
         "episodes": parts,
         "appointments": _appointments(patient) if rights["appointment_view"] else [],
         "messages_sent": _messages(patient) if rights["message_view"] else [],
@@ -293,5 +296,7 @@ def _answers(patient: Patient) -> list[Any]:
     return found
 
 
-def _reads(patient: Patient) -> list[AuditEvent]:
-    return list(AuditEvent.objects.of_patient(patient.every_id).order_by("-id")[:READS_SHOWN])
+def _reads(patient: Patient) -> list[tuple[AuditEvent, str]]:
+    """The newest events about the patient, each with its words."""
+    rows = AuditEvent.objects.of_patient(patient.every_id).order_by("-id")[:READS_SHOWN]
+    return [(row, for_staff(row)) for row in rows]

@@ -29,6 +29,7 @@ from patients.models import (
     Slip,
     StepResponse,
 )
+from patients.staff_trail import for_staff
 from portal.models import AuditEvent, User
 from portal.permissions import may
 from reminders import reasons
@@ -197,7 +198,7 @@ def _holds(patient: Patient) -> Found:
 
 def _looks(patient: Patient) -> Found:
     for row in AuditEvent.objects.of_patient(patient.every_id).order_by("-id")[:MOST]:
-        yield row.recorded_at, row.actor_label, f"{row.get_action_display()}, {row.verb}", "", ""
+        yield row.recorded_at, row.actor_label, for_staff(row), "", ""
 
 
 def _noon(day: Any) -> datetime:

@@ -3,8 +3,10 @@
 from datetime import time
 
 import pytest
+from django.urls import reverse
 
 from patients.actions import book_appointment
+from patients.staff_trail import for_staff
 from patients.trail import what
 from portal.models import AuditEvent
 from tests.factories import NOW
@@ -23,6 +25,39 @@ IN_WORDS = {
 def test_each_sort_of_event_has_words(event, words):
     action, verb = event
     assert what(AuditEvent(action=action, verb=verb)) == words
+
+
+FOR_STAFF = {
+    ("R", "alert.view"): "looked at an alert",
+    ("R", "patient.view"): "opened the record",
+    ("R", "patient.list"): "saw a list",
+    ("R", "auditevent.export"): "took the audit trail away as a file",
+    ("R", "plan.read"): "read a page of the portal",
+    ("U", "appointment.move"): "moved a visit",
+    ("E", "import.enter"): "worked on a list that was brought in",
+    ("U", "something.new"): "changed something",
+}
+
+
+@pytest.mark.parametrize(("event", "words"), FOR_STAFF.items())
+def test_staff_read_which_page_it_was(event, words):
+    action, verb = event
+    assert for_staff(AuditEvent(action=action, verb=verb)) == words
+
+
+def test_a_patients_page_says_what_was_done_and_keeps_names_out_of_addresses(people, sign_in):
+    book_appointment(
+        episode=people.episode, kind="clinic", on=people.surgery_on, at=time(10), by=people.clerk, now=NOW
+    )  # fmt: skip
+    browser = sign_in(people.manager)
+    text = browser.get(reverse("admin:patient_page", args=[people.patient.pk])).text
+    assert "booked a visit" in text
+    assert "appointment.book" not in text
+    assert f"={people.patient.record_number}" not in text
+    trail = reverse("admin:portal_auditevent_changelist")
+    answer = browser.post(trail, {"q": people.patient.record_number}, follow=True)
+    assert people.patient.record_number not in answer.redirect_chain[-1][0]
+    assert "booked a visit" in answer.text
 
 
 def test_a_patient_reads_what_staff_did_and_who(people, sign_in):
