@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from patients import alert_admin, audit_admin, emergency_views, import_views
+from patients.bulk_admin import EpisodeBulk, VisitBulk
 from patients.models import AnchorDate, Appointment, Episode, ImagingRequest, Patient
 from patients.record_admin import RecordAdmin, WindowFilter, surgery_day
 from portal import actions as portal_actions
@@ -179,7 +180,7 @@ def _invitable(row: Patient) -> Line:
 
 
 @admin.register(Episode)
-class EpisodeAdmin(RecordAdmin):
+class EpisodeAdmin(EpisodeBulk, RecordAdmin):
     """Operations, by day."""
 
     patient_path = "patient"
@@ -235,7 +236,7 @@ def _visit_within(first: int, last: int) -> Q:
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(RecordAdmin):
+class AppointmentAdmin(VisitBulk, RecordAdmin):
     """Visits, soonest first."""
 
     patient_path = "episode__patient"

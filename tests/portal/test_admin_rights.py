@@ -225,14 +225,20 @@ def test_taking_a_list_away_asks_for_the_right(people, sign_in, role) -> None:
         assert answer.headers["Content-Type"].startswith("text/csv") == is_allowed, noun
 
 
-@pytest.mark.parametrize("role", Role.values)
-@pytest.mark.parametrize(
-    ("label", "action", "right"),
-    [
-        ("patients.patient", "invite_chosen", "patient.invite"),
-        ("reminders.reminder", "stop_chosen", "reminder.stop"),
-    ],
+BULK = (
+    ("patients.patient", "invite_chosen", "patient.invite"),
+    ("patients.episode", "hold_chosen", "hold.add"),
+    ("patients.episode", "finish_chosen", "episode.finish"),
+    ("patients.appointment", "attended_chosen", "appointment.record_outcome"),
+    ("patients.appointment", "missed_chosen", "appointment.record_outcome"),
+    ("patients.appointment", "cancel_chosen", "appointment.cancel"),
+    ("reminders.reminder", "send_now_chosen", "reminder.send_now"),
+    ("reminders.reminder", "stop_chosen", "reminder.stop"),
 )
+
+
+@pytest.mark.parametrize("role", Role.values)
+@pytest.mark.parametrize(("label", "action", "right"), BULK)
 def test_acting_on_several_rows_asks_for_the_right_and_reaches_no_other_clinic(
     people, own_rows, far_rows, sign_in, role, label, action, right
 ) -> None:
@@ -254,7 +260,7 @@ def test_no_list_offers_an_action_that_is_not_walked_here() -> None:
         for model, model_admin in admin.site._registry.items()
         for name in model_admin.actions or ()
     }
-    assert offered == {("patients.patient", "invite_chosen"), ("reminders.reminder", "stop_chosen")}
+    assert offered == {(label, name) for label, name, _right in BULK}
 
 
 def test_an_address_without_a_name_leads_nowhere(people, sign_in) -> None:
