@@ -36,7 +36,11 @@ class VersionChoice(forms.ModelChoiceField):
         """The pathway, its number, and the operation where its name does not say it."""
         operation, name = obj.pathway.procedure.name, obj.pathway.name
         words = name if name.startswith(operation) else f"{operation}: {name}"
-        return _("%(pathway)s (version %(number)d)") % {"pathway": words, "number": obj.number}
+        state = str(obj.get_status_display()).lower()
+        values = {"pathway": words, "number": obj.number, "state": state}
+        if obj.status == PathwayVersion.Status.ACTIVE:
+            return _("%(pathway)s (version %(number)d)") % values
+        return _("%(pathway)s (version %(number)d, %(state)s)") % values
 
 
 class Booking(StaffForm):
@@ -180,6 +184,17 @@ class DateForm(StaffForm):
         return ""
 
 
+class SurgeryDone(DateForm):
+    """The day on which the operation took place, which may be the day that was planned."""
+
+    def _problem(self, anchor: str, on: date) -> str:
+        if on > self.today:
+            return _("The day lies in the future.")
+        if on < self.today - ENTERED_LATE:
+            return _("The day lies too far back. Please check it.")
+        return self._against_surgery(anchor, on)
+
+
 EVERYTHING = gettext_lazy("The whole plan: pause everything")
 
 
@@ -238,10 +253,15 @@ class WhatIfForm(StaffForm):
     """What to imagine beside what is. It changes nothing, so that its ticket is not sent."""
 
     other_surgery_on = forms.DateField(label=gettext_lazy("Beside it: surgery on"), required=False)
+    other_version = VersionChoice(
+        PathwayVersion.objects.none(), label=gettext_lazy("Beside it: version"), required=False,
+        empty_label=gettext_lazy("the same"),
+    )  # fmt: skip
 
-    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, versions: Any, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.today = today
+        self.fields["other_version"].queryset = versions  # type: ignore[attr-defined]
 
     def clean_other_surgery_on(self) -> date | None:
         """Refuse a day that cannot be meant."""
@@ -254,42 +274,9 @@ class WhatIfForm(StaffForm):
             )
         return on
 
-
-class SampleWhatIf(WhatIfForm):
-    """An invented patient on an approved version."""
-
-    version = VersionChoice(PathwayVersion.objects.none(), label=gettext_lazy("Pathway"))
-    surgery_on = forms.DateField(label=gettext_lazy("Surgery on"))
-    uses_nicotine = forms.BooleanField(label=gettext_lazy("Smokes"), required=False)
-    field_order = ("version", "surgery_on", "uses_nicotine", "other_surgery_on")
-
-    def __init__(self, *args: Any, versions: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["version"].queryset = versions  # type: ignore[attr-defined]
-        self.fields["surgery_on"].initial = self.today + timedelta(weeks=8)
-
-    def clean_surgery_on(self) -> date | None:
-        """Refuse a day that cannot be meant."""
-        return self._plausible(self.cleaned_data["surgery_on"])
-
-    @property
-    def imagined(self) -> WhatIf | None:
-        """The other side; None where nothing else is asked for."""
-        on = self.cleaned_data["other_surgery_on"]
-        return WhatIf(anchors=stay(on)) if on else None
-
-
-class RealWhatIf(WhatIfForm):
-    """Another day of surgery, or another version, for an episode."""
-
-    other_version = VersionChoice(
-        PathwayVersion.objects.none(), label=gettext_lazy("Beside it: version"), required=False,
-        empty_label=gettext_lazy("the one it follows"),
-    )  # fmt: skip
-
-    def __init__(self, *args: Any, versions: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["other_version"].queryset = versions  # type: ignore[attr-defined]
+    def anchors_on(self, on: date) -> dict[str, date | None]:
+        """The dates that another day of surgery brings with it."""
+        return {"surgery": on}
 
     @property
     def imagined(self) -> WhatIf | None:
@@ -297,4 +284,46 @@ class RealWhatIf(WhatIfForm):
         on, version = self.cleaned_data["other_surgery_on"], self.cleaned_data["other_version"]
         if not (on or version):
             return None
-        return WhatIf(anchors={"surgery": on} if on else {}, version=version)
+        return WhatIf(anchors=self.anchors_on(on) if on else {}, version=version)
+
+
+class RealWhatIf(WhatIfForm):
+    """Another day of surgery, or another version, for an episode."""
+
+
+class SampleWhatIf(WhatIfForm):
+    """An invented patient on a version, beside another day of surgery or another version of the clinic."""
+
+    version = VersionChoice(PathwayVersion.objects.none(), label=gettext_lazy("Pathway"))
+    surgery_on = forms.DateField(label=gettext_lazy("Surgery on"))
+    uses_nicotine = forms.BooleanField(label=gettext_lazy("Smokes"), required=False)
+    field_order = ("version", "surgery_on", "uses_nicotine", "other_surgery_on", "other_version")
+
+    def __init__(self, *args: Any, versions: Any, **kwargs: Any) -> None:
+        super().__init__(*args, versions=versions, **kwargs)
+        self.fields["version"].queryset = versions  # type: ignore[attr-defined]
+        self.fields["surgery_on"].initial = self.today + timedelta(weeks=8)
+
+    def clean_surgery_on(self) -> date | None:
+        """Refuse a day that cannot be meant."""
+        return self._plausible(self.cleaned_data["surgery_on"])
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to set versions of two clinics side by side."""
+        values = super().clean() or {}
+        version, other = values.get("version"), values.get("other_version")
+        if version and other and version.clinic_id != other.clinic_id:
+            self.add_error("other_version", _("This version belongs to another clinic."))
+        return values
+
+    def anchors_on(self, on: date) -> dict[str, date | None]:
+        """An invented patient comes in and goes home around surgery."""
+        return stay(on)
+
+    @property
+    def imagined(self) -> WhatIf | None:
+        """The other side, with the dates of this one where no others are asked for."""
+        other = super().imagined
+        if other is None or other.anchors:
+            return other
+        return WhatIf(anchors=stay(self.cleaned_data["surgery_on"]), version=other.version)

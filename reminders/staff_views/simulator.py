@@ -25,17 +25,18 @@ from reminders.whatif import AS_STORED, WhatIf, sample, stay
 
 AGES = {Audience.CHILD: 7}
 ADULT_AGE = 34
+# What was retired is simulated for those who still follow it, on their own pages.
+SIMULATED = (PathwayVersion.Status.ACTIVE, PathwayVersion.Status.DRAFT)
 
 
 @require_safe
 def simulator(request: HttpRequest) -> HttpResponse:
-    """An invented patient on an approved version, side by side with another date or another patient."""
+    """An invented patient on a version, side by side with another date or another version."""
     versions: Any = within(
-        PathwayVersion.objects.visible_to(request.user).approved(),
-        request.user,
-        "pathwayversion.view",
+        PathwayVersion.objects.visible_to(request.user), request.user, "pathwayversion.view"
     )
-    versions = versions.select_related("pathway__procedure", "clinic").order_by("pathway__name")
+    versions = versions.filter(status__in=SIMULATED).select_related("pathway__procedure", "clinic")
+    versions = versions.order_by("pathway__name", "clinic", "number")
     today = clock.today()
     form = SampleWhatIf(request.GET or None, versions=versions, today=today)
     context: dict[str, Any] = {"form": form, "left": None}
@@ -70,10 +71,8 @@ def simulate_episode(request: HttpRequest, pk: UUID) -> HttpResponse:
     versions = PathwayVersion.objects.visible_to(request.user).filter(
         pathway=episode.version.pathway_id, clinic=episode.patient.clinic_id
     )
-    form = RealWhatIf(
-        request.GET or None, versions=versions.approved().exclude(pk=episode.version_id).select_related("pathway"),
-        today=today,
-    )  # fmt: skip
+    versions = versions.exclude(pk=episode.version_id).select_related("pathway__procedure")
+    form = RealWhatIf(request.GET or None, versions=versions.order_by("number"), today=today)
     imagined = form.imagined if request.GET and form.is_valid() else None
     return page(
         request, "admin/reminders/simulator.html",

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from portal.models import PractitionerRole
 from reminders.models import Reminder
 from tests.factories import make_version
 from tests.people import ADULT_STEPS
@@ -44,6 +45,33 @@ def test_two_dates_stand_side_by_side_for_an_invented_patient(people, sign_in) -
     assert pairs["pack-bag"].right.at - pairs["pack-bag"].left.at == timedelta(days=7)
     assert pairs["pack-bag"].differs
     assert not pairs["insurer"].differs
+
+
+def test_two_versions_stand_side_by_side_for_an_invented_patient(people, sign_in) -> None:
+    steps = {key: value for key, value in ADULT_STEPS.items() if key != "pack-bag"}
+    draft = make_version(
+        people.clinic, steps, pathway=people.adult_version.pathway, number=2, is_approved=False
+    )
+    asked = {
+        "version": str(people.adult_version.pk), "surgery_on": str(people.surgery_on),
+        "other_version": str(draft.pk),
+    }  # fmt: skip
+    answer = sign_in(people.manager).get(reverse("admin:simulator"), asked)
+    pairs = {pair.key.step: pair for pair in answer.context["pairs"]}
+    assert (pairs["pack-bag"].left is None, pairs["pack-bag"].right) == (False, None)
+    assert pairs["exercises"].right.at == pairs["exercises"].left.at
+    assert "version 2, draft" in answer.content.decode()
+
+
+def test_versions_of_two_clinics_are_not_compared(people, sign_in) -> None:
+    PractitionerRole.objects.create(user=people.manager, clinic=people.other_clinic, role="manager")
+    asked = {
+        "version": str(people.adult_version.pk), "surgery_on": str(people.surgery_on),
+        "other_version": str(people.far_version.pk),
+    }  # fmt: skip
+    answer = sign_in(people.manager).get(reverse("admin:simulator"), asked)
+    assert "This version belongs to another clinic." in answer.content.decode()
+    assert answer.context["left"] is None
 
 
 def test_a_version_of_another_clinic_is_no_choice(people, sign_in) -> None:
