@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 from django.core.management import call_command
 from django.db import connection
 
+from patients.actions import count_tasks, sync_tasks
 from portal import actions as portal_actions
 from portal import clock
 from portal.demo import (
@@ -32,6 +33,7 @@ FILLED = "demo_filled"
 # The pathways that the cast goes, one for each audience.
 _PLAYED = ("pao-adult", "vdro-child")
 PATHWAYS_APPROVED_BEFORE = timedelta(days=30)
+WORKLISTS_COUNTED = timedelta(days=30)
 
 
 def is_filled() -> bool:
@@ -54,11 +56,21 @@ def fill(now: datetime, say: Callable[[str], None]) -> None:
 
 
 def _play(events: list[Event], begin: datetime, now: datetime, say: Callable[[str], None]) -> None:
-    month = ""
+    month, counted_from = "", now - WORKLISTS_COUNTED
     for moment in play(events, since=begin - timedelta(seconds=1), until=now):
         if f"{moment:%B %Y}" != month:
             month = f"{moment:%B %Y}"
             say(f"  playing {month}")
+        if moment - counted_from >= timedelta(days=1):
+            counted_from = moment
+            _count_worklists(moment)
+    _count_worklists(now)
+
+
+def _count_worklists(now: datetime) -> None:
+    """Look for what waits for somebody and count it, as the beat does, so that Today has days to picture."""
+    sync_tasks(now=now)
+    count_tasks(now=now)
 
 
 @contextmanager
