@@ -191,6 +191,7 @@ PAGES: Mapping[str, str] = {
     "episode_book": "episode.add",
     "episode_move": "episode.move",
     "episode_date": "episode.set_date",
+    "episode_done": "episode.set_date",
     "episode_milestone": "episode.confirm_milestone",
     "episode_version": "episode.follow_version",
     "version_move": "episode.follow_version",

@@ -28,7 +28,8 @@ def of_the_date(episode: Episode, before: date | None, on: date | None, now: dat
     """Tell that the day of surgery is another, or that it has none for now.
 
     A notice that nobody has got yet is replaced; where the date is back at what people know, nobody is
-    told anything. A first date is no news, but the date after one that was taken away is.
+    told anything. A first date is no news, but the date after one that was taken away is. Nor is anybody told of
+    a day that is past: that is entered once the operation is done.
     """
     notices = Reminder.objects.filter(episode=episode, kind__in=_OF_THE_DATE)
     unread = notices.filter(state__in=("planned", "retrying"))
@@ -36,12 +37,17 @@ def of_the_date(episode: Episode, before: date | None, on: date | None, now: dat
     old = first or (str(before) if before else _taken_away(notices))
     unread.update(state=Reminder.State.CANCELLED, reason="overtaken", settled_at=now)
     is_known = str(on) == (first or str(before))
-    if old is None or is_known or before == on:
+    if old is None or is_known or before == on or _is_over(episode, on, now):
         return
     kind, context = Kind.SURGERY_POSTPONED, {"old": old}
     if on is not None:
         kind, context = Kind.SURGERY_MOVED, {"old": old, "new": str(on)}
     _plan(episode, kind, context, notices.values("occurrence").distinct().count(), now)
+
+
+def _is_over(episode: Episode, on: date | None, now: datetime) -> bool:
+    """Whether the day is past or has come at the clinic: who is operated on need not be told when, by mail."""
+    return on is not None and on <= now.astimezone(episode.patient.clinic.zone).date()
 
 
 def _taken_away(notices: Any) -> str | None:

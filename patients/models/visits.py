@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from patients.models.episodes import Episode
 from patients.querysets import AppointmentQuerySet, ImagingRequestQuerySet
 from portal import clock
+from portal.day_words import date_format
 from portal.models import Location, Record, validate_time_zone
 from procedures.models import Step
 
@@ -79,7 +80,8 @@ class Appointment(Record):
         indexes = (models.Index(fields=("status", "starts_at"), name="appointment_next"),)
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.local_date} {self.local_time:%H:%M}"
+        day = date_format(self.local_date, "D j M Y")
+        return f"{self.get_kind_display()}, {day}, {self.local_time:%H:%M}"
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
@@ -169,4 +171,5 @@ class ImagingRequest(Record):
         )
 
     def __str__(self) -> str:
-        return f"{self.window_from} – {self.window_until}"
+        first, last = (date_format(on, "j M Y") for on in (self.window_from, self.window_until))
+        return f"{first} – {last}"

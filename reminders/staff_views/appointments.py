@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +13,16 @@ from django.views.decorators.http import require_http_methods
 
 from patients import actions
 from patients.forms import MoveVisit, VisitForm
-from patients.models import Appointment, Episode, MoveRequest
+from patients.models import Appointment, Episode, ImagingRequest, MoveRequest
 from patients.visit_forms import AnswerWish
 from portal import clock
 from portal.staff_forms import ConfirmForm, ReasonForm
 from portal.staff_site import page, staff_of
+from reminders import foreseen
 from reminders.actions import answer_wish
 from reminders.reconciler import reconcile
+from reminders.staff_views import deeds
+from reminders.staff_views.deeds import Deed
 from reminders.staff_views.records import (
     appointment_or_404,
     attempted,
@@ -31,31 +36,58 @@ from reminders.staff_views.records import (
 
 @require_http_methods(["GET", "POST"])
 def book(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Book a visit of an episode."""
+    """Book a visit of an episode: the form, then what it brings, then the booking."""
     episode = episode_or_404(request, pk, "appointment.add")
     form = VisitForm(request.POST or None, clinic=episode.patient.clinic)
-    if request.method == "POST" and form.is_valid():
-        kind = form.cleaned_data["kind"]
-        if answer := attempted(form, lambda: book_visit(request, episode, form, kind=kind)):
-            return answer
+    kind = form.cleaned_data["kind"] if form.is_bound and form.is_valid() else ""
     title = _("Book a visit for %(name)s") % {"name": episode.patient.name}
-    return visit_form(request, episode, form, title, _("Book the visit"))
+    return booked_after_a_look(request, episode, form, kind) or visit_form(
+        request, episode, form, title
+    )
 
 
-def book_visit(
-    request: HttpRequest, episode: Episode, form: VisitForm, **what: Any
-) -> HttpResponse:
-    is_first = form.act_once()
-    if is_first:
+def booked_after_a_look(
+    request: HttpRequest,
+    episode: Episode,
+    form: VisitForm,
+    kind: str,
+    wanted: ImagingRequest | None = None,
+) -> HttpResponse | None:
+    """What booking a visit changes, and then the booking; None while the form has to be filled in."""
+    if form.was_sent_before:
+        return done(request, episode.patient, "", is_first=False, part="visits")
+    if not is_sent(request, form):
+        return None
+    values, by, now = form.cleaned_data, staff_of(request), clock.now()
+    visit = _imagined(episode, kind, values)
+
+    def act() -> None:
         names = ("on", "at", "minutes", "location", "note")
         actions.book_appointment(
-            episode=episode, by=staff_of(request), now=clock.now(), **what,
-            **{name: form.cleaned_data[name] for name in names},
+            episode=episode, by=by, now=now, kind=kind, imaging_request=wanted,
+            **{name: values[name] for name in names},
         )  # fmt: skip
         plan_again(episode)
-    return done(
-        request, episode.patient, _("The visit is booked."), is_first=is_first, part="visits"
-    )
+
+    return deeds.answer(request, Deed(
+        episode, form, _("Book: %(visit)s") % {"visit": visit},
+        foresee=lambda: foreseen.with_visit(episode=episode, visit=visit, now=now, wanted=wanted),
+        act=act, said=_("The visit is booked."), part="visits", notes=_place(visit),
+    ))  # fmt: skip
+
+
+def _imagined(episode: Episode, kind: str, values: dict[str, Any]) -> Appointment:
+    """The visit as it would be stored."""
+    visit = Appointment(
+        pk=foreseen.NOT_STORED, episode=episode, kind=kind, local_date=values["on"], local_time=values["at"],
+        location=values["location"], time_zone=episode.patient.clinic.time_zone,
+    )  # fmt: skip
+    visit.starts_at = visit.derive_starts_at()
+    return visit
+
+
+def _place(visit: Appointment) -> list[str]:
+    return [_("Place: %(place)s") % {"place": visit.location}] if visit.location else []
 
 
 def plan_again(episode: Episode) -> None:
@@ -65,25 +97,34 @@ def plan_again(episode: Episode) -> None:
 
 @require_http_methods(["GET", "POST"])
 def move(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Give a visit another time."""
+    """Give a visit another time: the form, then what follows it, then the move."""
     visit = appointment_or_404(request, pk, "appointment.move")
     form = MoveVisit(request.POST or None, initial={"on": visit.local_date, "at": visit.local_time})
-    if is_sent(request, form) and (answer := attempted(form, lambda: _move(request, visit, form))):
-        return answer
-    return visit_form(
-        request, visit.episode, form, _("Move: %(visit)s") % {"visit": visit}, _("Move the visit")
-    )
+    title = _("Move: %(visit)s") % {"visit": visit}
+    if (
+        form.is_bound
+        and form.is_valid()
+        and (answered := deeds.answer(request, _moving(request, visit, form)))
+    ):
+        return answered
+    return visit_form(request, visit.episode, form, title)
 
 
-def _move(request: HttpRequest, visit: Appointment, form: MoveVisit) -> HttpResponse:
-    is_first = form.act_once()
-    if is_first:
-        values = {name: form.cleaned_data[name] for name in ("on", "at", "reason")}
-        actions.move_appointment(appointment=visit, by=staff_of(request), now=clock.now(), **values)
+def _moving(request: HttpRequest, visit: Appointment, form: MoveVisit) -> Deed:
+    values = {name: form.cleaned_data[name] for name in ("on", "at", "reason")}
+    by, now, moved = staff_of(request), clock.now(), copy(visit)
+    moved.local_date, moved.local_time = values["on"], values["at"]
+    moved.starts_at = moved.derive_starts_at()
+
+    def act() -> None:
+        actions.move_appointment(appointment=visit, by=by, now=now, **values)
         plan_again(visit.episode)
-    return done(
-        request, visit.episode.patient, _("The visit is moved."), is_first=is_first, part="visits"
-    )
+
+    return Deed(
+        visit.episode, form, _("%(old)s moves to %(new)s") % {"old": visit, "new": moved},
+        foresee=lambda: foreseen.with_visit(episode=visit.episode, visit=moved, now=now),
+        act=act, said=_("The visit is moved."), part="visits",
+    )  # fmt: skip
 
 
 @require_http_methods(["GET", "POST"])
@@ -120,7 +161,8 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     visit = appointment_or_404(request, pk, "appointment.cancel")
     return _outcome(
         request, visit, ReasonForm(request.POST or None), actions.cancel_appointment,
-        _("Cancel: %(visit)s"), _("Cancel the visit"), _("An X-ray that was booked with it is to be booked again."),
+        Appointment.Status.CANCELLED, _("Cancel: %(visit)s"),
+        [_("The people who get the mail are told once."), _("An X-ray that was booked with it is to be booked again.")],
     )  # fmt: skip
 
 
@@ -130,7 +172,7 @@ def attended(request: HttpRequest, pk: UUID) -> HttpResponse:
     visit = appointment_or_404(request, pk, "appointment.record_outcome")
     return _outcome(
         request, visit, ConfirmForm(request.POST or None), actions.mark_attended,
-        _("Attended: %(visit)s"), _("Record as attended"), _("An X-ray that was booked with it counts as done."),
+        Appointment.Status.FULFILLED, _("Attended: %(visit)s"), [_("An X-ray that was booked with it counts as done.")],
     )  # fmt: skip
 
 
@@ -140,47 +182,48 @@ def missed(request: HttpRequest, pk: UUID) -> HttpResponse:
     visit = appointment_or_404(request, pk, "appointment.record_outcome")
     form = ReasonForm(request.POST or None)
     form.fields["reason"].required = False
-    intro = _("No mail is sent about it. An X-ray that was booked with it is to be booked again.")
+    notes = [_("No mail is sent about it."), _("An X-ray that was booked with it is to be booked again.")]  # fmt: skip
     is_child = visit.episode.patient.is_child_on(visit.local_date)
     title = _("Was not brought: %(visit)s") if is_child else _("Did not come: %(visit)s")
-    return _outcome(request, visit, form, actions.mark_missed, title, _("Record it"), intro)
+    return _outcome(
+        request, visit, form, actions.mark_missed, Appointment.Status.NO_SHOW, title, notes
+    )
 
 
 def _outcome(
     request: HttpRequest,
     visit: Appointment,
     form: Any,
-    action: Any,
+    action: Callable[..., None],
+    status: str,
     title: str,
-    button: str,
-    intro: str,
+    notes: list[str],
 ) -> HttpResponse:
-    if form.was_sent_before:
-        return done(request, visit.episode.patient, "", is_first=False, part="visits")
-    if is_sent(request, form) and (
-        answer := attempted(form, lambda: _record(request, visit, form, action))
-    ):
-        return answer
-    return visit_form(request, visit.episode, form, title % {"visit": visit}, button, intro)
+    """Show what the end of a visit changes, then record it."""
+    by, now, ended = staff_of(request), clock.now(), copy(visit)
+    ended.status = status
 
-
-def _record(request: HttpRequest, visit: Appointment, form: Any, action: Any) -> HttpResponse:
-    is_first = form.act_once()
-    if is_first:
+    def act() -> None:
         details = {"reason": form.cleaned_data["reason"]} if "reason" in form.fields else {}
-        action(appointment=visit, by=staff_of(request), now=clock.now(), **details)
+        action(appointment=visit, by=by, now=now, **details)
         plan_again(visit.episode)
-    return done(
-        request, visit.episode.patient, _("It is recorded."), is_first=is_first, part="visits"
-    )
+
+    deed = Deed(
+        visit.episode, form, title % {"visit": visit},
+        foresee=lambda: foreseen.with_visit(episode=visit.episode, visit=ended, now=now),
+        act=act, said=_("It is recorded."), part="visits", notes=notes,
+    )  # fmt: skip
+    return deeds.answer(request, deed) or visit_form(request, visit.episode, form, deed.title)
 
 
 def visit_form(
-    request: HttpRequest, episode: Episode, form: Any, title: str, button: str, intro: str = ""
+    request: HttpRequest, episode: Episode, form: Any, title: str, intro: str = ""
 ) -> HttpResponse:
+    """The form with which a deed on a visit begins."""
+    next_page = _("Nothing is changed yet: the next page shows what changes in the plan.")
     return page(
-        request, "admin/form.html", title, form=form, button=button, intro=intro,
-        back_url=patient_url(episode.patient, "visits"),
+        request, "admin/form.html", title, form=form, button=_("Show what changes"),
+        intro=f"{intro} {next_page}".strip(), back_url=patient_url(episode.patient, "visits"),
     )  # fmt: skip
 
 

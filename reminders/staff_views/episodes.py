@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,14 +16,16 @@ from patients.models import Episode, Patient
 from portal import clock
 from portal.staff_forms import ConfirmForm, ReasonForm
 from portal.staff_site import page, staff_of
-from reminders import actions
+from reminders import actions, foreseen
 from reminders.diff import Change, Diff
 from reminders.inputs import rules_of
 from reminders.models import Reminder
 from reminders.planner import Desired
 from reminders.reconciler import reconcile
-from reminders.staff_forms import DATES, Booking, DateForm, PostponeForm
+from reminders.staff_forms import DATES, Booking, DateForm, PostponeForm, SurgeryDone
 from reminders.staff_plan import Names, choices_in, digest, sections, timeline, waiting
+from reminders.staff_views import deeds
+from reminders.staff_views.deeds import Deed
 from reminders.staff_views.records import (
     attempted,
     done,
@@ -102,6 +104,17 @@ def set_date(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+def surgery_done(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Enter that the operation took place, on the day that was planned or on another."""
+    episode = episode_or_404(request, pk, "episode.set_date")
+    form = SurgeryDone(
+        request.POST or None, episode=episode, today=today_at(episode.patient),
+        anchors=[("surgery", _("Surgery"))], initial={"on": episode.surgery_on},
+    )  # fmt: skip
+    return _entered(request, episode, form, _("Surgery took place"))
+
+
+@require_http_methods(["GET", "POST"])
 def milestone(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Confirm that a milestone of the pathway is reached."""
     episode = episode_or_404(request, pk, "episode.confirm_milestone")
@@ -118,19 +131,9 @@ def milestone(request: HttpRequest, pk: UUID) -> HttpResponse:
 def postpone(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take the day of surgery away without a new one: what counts from it is dropped, and people are told once."""
     episode = episode_or_404(request, pk, "episode.move")
-    form, title = PostponeForm(request.POST or None), _("Postpone surgery")
-    if form.was_sent_before:
-        return done(request, episode.patient, "", is_first=False)
-    if is_sent(request, form) and (
-        answer := attempted(form, lambda: _previewed(request, episode, form, title))
-    ):
-        return answer
-    return page(
-        request, "admin/reminders/date.html", title, episode=episode, patient=episode.patient, form=form,
-        button=_("Show what changes"), back_url=patient_url(episode.patient),
-        dates=[(_anchor_name(name), day) for name, day in episode.anchors.items()],
-        is_possible=episode.is_open and episode.surgery_on is not None,
-    )  # fmt: skip
+    form = PostponeForm(request.POST or None)
+    has_a_day = episode.surgery_on is not None
+    return _entered(request, episode, form, _("Postpone surgery"), is_possible=has_a_day)
 
 
 def milestone_name(anchor: str) -> str:
@@ -142,6 +145,13 @@ def _set_date(request: HttpRequest, episode: Episode, anchors: Any, title: str) 
     form = DateForm(
         request.POST or None, episode=episode, today=today_at(episode.patient), anchors=anchors
     )
+    return _entered(request, episode, form, title, is_possible=bool(anchors))
+
+
+def _entered(
+    request: HttpRequest, episode: Episode, form: AnyDate, title: str, *, is_possible: bool = True
+) -> HttpResponse:
+    """A date of an episode: the form, then what changes, then the date is written."""
     if form.was_sent_before:
         return done(request, episode.patient, "", is_first=False)
     if is_sent(request, form) and (
@@ -152,7 +162,7 @@ def _set_date(request: HttpRequest, episode: Episode, anchors: Any, title: str) 
         request, "admin/reminders/date.html", title, episode=episode, patient=episode.patient, form=form,
         button=_("Show what changes"), back_url=patient_url(episode.patient),
         dates=[(_anchor_name(name), day) for name, day in episode.anchors.items()],
-        is_possible=bool(anchors) and episode.is_open,
+        is_possible=is_possible and episode.is_open,
     )  # fmt: skip
 
 
@@ -196,8 +206,15 @@ def _show_diff(
         sections=sections(diff, names, categories, with_choices=True), counts=diff.counts, digest=digest(diff),
         changed=changed, may_change=True, event=_anchor_name(anchor), heading="",
         before=episode.anchors.get(anchor), after=form.cleaned_data["on"],
-        tells=anchor == "surgery" and anchor in episode.anchors,
+        tells=_tells(episode, form),
     )  # fmt: skip
+
+
+def _tells(episode: Episode, form: AnyDate) -> bool:
+    """Whether the people who get the mail are told: of another day of surgery that they know of, not of a past one."""
+    before, on = episode.surgery_on, form.cleaned_data["on"]
+    is_news = form.cleaned_data["anchor"] == "surgery" and before is not None and on != before
+    return is_news and (on is None or on > today_at(episode.patient))
 
 
 def _confirm_date(
@@ -221,62 +238,63 @@ def _confirm_date(
 
 @require_http_methods(["GET", "POST"])
 def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Call an operation off."""
+    """Call an operation off: why, then what is dropped, then the deed."""
     episode = episode_or_404(request, pk, "episode.cancel")
-    form = ReasonForm(request.POST or None)
-    if form.was_sent_before:
-        return done(request, episode.patient, "", is_first=False)
-    if is_sent(request, form) and (
-        answer := attempted(form, lambda: _cancel(request, episode, form))
-    ):
-        return answer
-    return _ending(request, episode, form, _("Cancel surgery"), _(
-        "Everything that is planned for it is dropped, visits that lie ahead are cancelled, "
-        "and the people who get the mail are told once."
-    ))  # fmt: skip
-
-
-def _cancel(request: HttpRequest, episode: Episode, form: ReasonForm) -> HttpResponse:
-    form.act_once()
-    reason = form.cleaned_data["reason"]
-    actions.cancel_surgery(episode=episode, by=staff_of(request), now=clock.now(), reason=reason)
-    return done(request, episode.patient, _("The operation is cancelled and its plan has stopped."))
+    form, by, now = ReasonForm(request.POST or None), staff_of(request), clock.now()
+    deed = _ending(
+        episode, form, _("Cancel surgery"),
+        lambda: actions.cancel_surgery(episode=episode, by=by, now=now, reason=form.cleaned_data["reason"]),
+        _("The operation is cancelled and its plan has stopped."),
+        _("The people who get the mail are told once."),
+    )  # fmt: skip
+    answered = deeds.answer(request, deed) if episode.is_open else None
+    return answered or _ask_why(request, deed)
 
 
 @require_http_methods(["GET", "POST"])
 def finish(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Close an episode that is over."""
     episode = episode_or_404(request, pk, "episode.finish")
-    form = ConfirmForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            records.close_episode(
-                episode=episode,
-                status=Episode.Status.FINISHED,
-                by=staff_of(request),
-                now=clock.now(),
-            )
-            reconcile(episode, now=clock.now())
-        return done(
-            request, episode.patient, _("The episode is finished; nothing more is sent for it.")
-        )
-    words = _(
-        "Nothing more is sent for it, and visits that lie ahead are cancelled and told. "
-        "What was sent stays in the record."
-    )
-    return _ending(request, episode, form, _("Finish this episode"), words)
+    by, now = staff_of(request), clock.now()
+
+    def act() -> None:
+        records.close_episode(episode=episode, status=Episode.Status.FINISHED, by=by, now=now)
+        reconcile(episode, now=now)
+
+    deed = _ending(
+        episode, ConfirmForm(request.POST or None), _("Finish this episode"), act,
+        _("The episode is finished; nothing more is sent for it."),
+        _("What was sent stays in the record."),
+    )  # fmt: skip
+    answered = deeds.answer(request, deed) if episode.is_open else None
+    return answered or _ask_why(request, deed)
 
 
 def _ending(
-    request: HttpRequest, episode: Episode, form: Any, title: str, intro: str
-) -> HttpResponse:
+    episode: Episode, form: Any, title: str, act: Callable[[], Any], said: str, note: str
+) -> Deed:
+    """Closing an episode, with the visits that are called off by it."""
+    now = clock.now()
+    visits = [
+        _("Called off and told: %(visit)s") % {"visit": row}
+        for row in foreseen.booked(episode, now)
+    ]
+    return Deed(
+        episode, form, title, lambda: foreseen.closed(episode=episode, now=now), act, said,
+        notes=[note, *visits],
+    )  # fmt: skip
+
+
+def _ask_why(request: HttpRequest, deed: Deed) -> HttpResponse:
+    """The first page of an ending that asks for a reason; for an episode that is closed, a word about that."""
+    episode = deed.episode
     open_rows = Reminder.objects.filter(episode=episode).open().count()
     words = ngettext(
         "%(n)d reminder is still planned.", "%(n)d reminders are still planned.", open_rows
     )
     return page(
-        request, "admin/reminders/ending.html", title, episode=episode, patient=episode.patient, form=form,
-        intro=intro, planned=words % {"n": open_rows}, button=title, danger=True,
+        request, "admin/reminders/ending.html", deed.title, episode=episode, patient=episode.patient,
+        form=deed.form, planned=words % {"n": open_rows}, button=_("Show what changes"), notes=deed.notes,
         back_url=patient_url(episode.patient), is_possible=episode.is_open,
     )  # fmt: skip
 
@@ -286,6 +304,7 @@ PAGES = (
     ("episode/<uuid:pk>/move/", move, "episode_move"),
     ("episode/<uuid:pk>/postpone/", postpone, "episode_postpone"),
     ("episode/<uuid:pk>/date/", set_date, "episode_date"),
+    ("episode/<uuid:pk>/done/", surgery_done, "episode_done"),
     ("episode/<uuid:pk>/milestone/", milestone, "episode_milestone"),
     ("episode/<uuid:pk>/cancel/", cancel, "episode_cancel"),
     ("episode/<uuid:pk>/finish/", finish, "episode_finish"),

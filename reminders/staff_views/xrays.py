@@ -24,7 +24,7 @@ from portal.permissions import clinics_where, within
 from portal.staff_forms import ConfirmForm
 from portal.staff_site import page, staff_of
 from reminders.staff_plan import title_of
-from reminders.staff_views.appointments import book_visit, plan_again, visit_form
+from reminders.staff_views.appointments import booked_after_a_look, plan_again, visit_form
 from reminders.staff_views.records import attempted, done, is_sent, patient_url, xray_or_404
 
 # X-rays are worth booking this long before their window opens.
@@ -99,12 +99,8 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Book a slot for an X-ray that is due."""
     wanted = xray_or_404(request, pk, "imagingrequest.book")
     form = XrayVisit(request.POST or None, clinic=wanted.episode.patient.clinic)
-    if form.was_sent_before:
-        return done(request, wanted.episode.patient, "", is_first=False, part="visits")
-    if request.method == "POST" and form.is_valid():
-        what = {"kind": AppointmentKind.XRAY, "imaging_request": wanted}
-        if answer := attempted(form, lambda: book_visit(request, wanted.episode, form, **what)):
-            return answer
+    if answered := booked_after_a_look(request, wanted.episode, form, AppointmentKind.XRAY, wanted):
+        return answered
     title = _("Book an X-ray for %(name)s") % {"name": wanted.episode.patient.name}
     intro = _("It is due between %(first)s and %(last)s.") % {
         "first": date_format(wanted.window_from, "j F Y"),
@@ -112,7 +108,7 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
     }
     if wanted.status != ImagingRequest.Status.DUE:
         intro = _("This X-ray is booked or done already.")
-    return visit_form(request, wanted.episode, form, title, _("Book the X-ray"), intro)
+    return visit_form(request, wanted.episode, form, title, intro)
 
 
 @require_http_methods(["GET", "POST"])

@@ -1,7 +1,7 @@
 """Staff book, move and end an operation: what they see first, what is written, and that it is written once."""
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,8 @@ from patients.models import Episode, StepResponse
 from portal.models import AuditEvent
 from reminders.models import Reminder
 from reminders.reconciler import reconcile
-from tests.factories import make_message, make_patient, make_version
+from tests.factories import make_appointment, make_message, make_patient, make_version
+from tests.reminders.deeds import confirmed
 
 
 def _written() -> Counter[str]:
@@ -296,6 +297,33 @@ def test_a_milestone_that_is_reached_dates_the_steps_that_wait_for_it(planned, s
     assert Reminder.objects.filter(episode=planned.episode, step_key="full-weight").count() == 1
 
 
+# --- The operation is done ---
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_surgery_that_took_place_is_entered_and_nobody_is_told(
+    planned, sign_in, stopped_clock, days
+) -> None:
+    stopped_clock.move_to(datetime.combine(planned.surgery_on, time(15), UTC) + timedelta(days=1))
+    client, url = sign_in(planned.nurse), reverse("admin:episode_done", args=[planned.episode.pk])
+    took_place = planned.surgery_on + timedelta(days=days)
+    assert client.get(url).context["form"]["on"].value() == planned.surgery_on
+
+    confirmed(
+        client, url, {"anchor": "surgery", "on": str(took_place), "reason": "", "ticket": "d"}
+    )
+
+    episode = Episode.objects.get(pk=planned.episode.pk)
+    assert (episode.surgery_on, episode.status) == (took_place, Episode.Status.ACTIVE)
+    assert not Reminder.objects.filter(kind=Reminder.Kind.SURGERY_MOVED).exists()
+
+
+def test_surgery_that_lies_ahead_did_not_take_place(planned, sign_in) -> None:
+    url = reverse("admin:episode_done", args=[planned.episode.pk])
+    answer = sign_in(planned.nurse).post(url, {"anchor": "surgery", "on": str(planned.surgery_on)})
+    assert "The day lies in the future." in answer.content.decode()
+
+
 # --- Ending ----------------------------------------------------------------------------------
 
 
@@ -305,16 +333,27 @@ def test_cancelling_asks_why_then_drops_the_plan_and_tells_once(planned, sign_in
     assert "still planned" in client.get(url).content.decode()
     assert "This field is required." in client.post(url, {"reason": ""}).content.decode()
     assert Episode.objects.get(pk=planned.episode.pk).is_open
+    visit = make_appointment(planned.episode)
+    shown = client.post(url, {"reason": "Not needed", "ticket": "f" * 32})
+    assert f"Called off and told: {visit}" in shown.content.decode()
+    assert Episode.objects.get(pk=planned.episode.pk).is_open
     for _press in range(2):
-        client.post(url, {"reason": "Not needed", "ticket": "f" * 32})
+        confirmed(client, url, {"reason": "Not needed", "ticket": "f" * 32})
     assert Episode.objects.get(pk=planned.episode.pk).status == Episode.Status.CANCELLED
     left = Reminder.objects.filter(episode=planned.episode).open()
-    assert [row.kind for row in left] == [Reminder.Kind.SURGERY_CANCELLED]
+    told = {Reminder.Kind.SURGERY_CANCELLED, Reminder.Kind.VISIT_CANCELLED}
+    assert {row.kind for row in left} == told
 
 
 def test_finishing_stops_what_is_left(planned, sign_in) -> None:
     client = sign_in(planned.nurse)
-    client.post(reverse("admin:episode_finish", args=[planned.episode.pk]), {"ticket": "1"})
+    url = reverse("admin:episode_finish", args=[planned.episode.pk])
+    shown = client.get(url)
+    assert (
+        shown.context["counts"]["dropped"]
+        == Reminder.objects.filter(episode=planned.episode).open().count()
+    )
+    confirmed(client, url, {"ticket": "1"})
     assert Episode.objects.get(pk=planned.episode.pk).status == Episode.Status.FINISHED
     assert not Reminder.objects.filter(episode=planned.episode).open().exists()
 

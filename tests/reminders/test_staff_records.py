@@ -9,8 +9,11 @@ from django.urls import reverse
 
 from patients.models import Appointment, ImagingRequest, Patient, RelatedPerson
 from portal.models import AuditEvent, Invitation
+from reminders.diff import Change
 from reminders.models import Decision, Message, Reminder
+from reminders.reconciler import reconcile
 from tests.factories import make_appointment, make_location, make_message, make_reminder
+from tests.reminders.deeds import confirmed
 
 ADDING = {
     "record_number": "H-900", "given_name": "Ada", "family_name": "Added", "birth_date": "1990-01-31",
@@ -259,7 +262,7 @@ VISIT = {
 def test_a_visit_is_booked_once(planned, sign_in) -> None:
     client = sign_in(planned.clerk)
     for _press in range(2):
-        client.post(_url("appointment_book", planned.episode), VISIT | {"ticket": "a" * 32})
+        confirmed(client, _url("appointment_book", planned.episode), VISIT | {"ticket": "a" * 32})
     visit = Appointment.objects.get(episode=planned.episode)
     assert (visit.kind, visit.local_date, visit.local_time) == (
         "clinic",
@@ -304,12 +307,12 @@ def test_an_xray_leaves_the_worklist_when_booked_and_comes_back_when_missed(
         "note": "",
     }
     for ticket in ("a" * 32, "b" * 32):
-        client.post(_url("xray_book", wanted), slot | {"ticket": ticket})
+        confirmed(client, _url("xray_book", wanted), slot | {"ticket": ticket})
     visit = Appointment.objects.get(episode=planned.episode)
     assert (visit.kind, visit.location) == ("xray", planned.location)
     assert _url("xray_book", wanted) not in client.get(worklist).content.decode()
     assert Reminder.objects.filter(appointment=visit, step_key="xray-visit").exists()
-    client.post(_url("appointment_missed", visit), {"reason": "", "ticket": "c"})
+    confirmed(client, _url("appointment_missed", visit), {"reason": "", "ticket": "c"})
     assert Appointment.objects.get(pk=visit.pk).status == Appointment.Status.NO_SHOW
     assert _url("xray_book", wanted) in client.get(worklist).content.decode()
 
@@ -334,9 +337,9 @@ def test_a_visit_is_moved_cancelled_and_attended_once_each(planned, sign_in) -> 
     client = sign_in(planned.clerk)
     visit = make_appointment(planned.episode)
     for _press in range(2):
-        client.post(
-            _url("appointment_move", visit), {"on": "2026-06-11", "at": "08:15", "ticket": "m" * 32}
-        )
+        confirmed(
+            client, _url("appointment_move", visit), {"on": "2026-06-11", "at": "08:15", "ticket": "m" * 32}
+        )  # fmt: skip
     visit.refresh_from_db()
     assert (visit.local_date, visit.local_time, visit.sequence) == (
         date(2026, 6, 11),
@@ -344,11 +347,53 @@ def test_a_visit_is_moved_cancelled_and_attended_once_each(planned, sign_in) -> 
         1,
     )
     for _press in range(2):
-        client.post(_url("appointment_attended", visit), {"ticket": "n"})
+        confirmed(client, _url("appointment_attended", visit), {"ticket": "n"})
     assert Appointment.objects.get(pk=visit.pk).status == Appointment.Status.FULFILLED
-    client.post(_url("appointment_cancel", visit), {"reason": "Too late", "ticket": "o"})
+    confirmed(client, _url("appointment_cancel", visit), {"reason": "Too late", "ticket": "o"})
     assert Appointment.objects.get(pk=visit.pk).status == Appointment.Status.FULFILLED
     assert AuditEvent.objects.filter(verb="appointment.attended").count() == 1
+
+
+def counts(client, url, fields=None):
+    """What the page says that a deed would change in the plan, without what stays."""
+    shown = client.post(url, fields) if fields is not None else client.get(url)
+    return {str(key): n for key, n in shown.context["counts"].items() if n and key != "kept"}
+
+
+def test_what_a_visit_brings_is_shown_before_it_is_booked(planned, sign_in) -> None:
+    client, wanted = sign_in(planned.radiographer), planned.episode.imaging_requests.get()
+    slot = {"on": "2026-06-12", "at": "09:00", "minutes": "15", "location": "", "note": ""}
+    before = list(Reminder.objects.order_by("pk").values())
+    page = client.post(_url("xray_book", wanted), slot)
+
+    # The reminder of the visit is new, and nobody is asked to book it any more.
+    told = {
+        section.change: [line.key for line in section.lines] for section in page.context["sections"]
+    }
+    assert (told["new"], told["dropped"]) == (["xray-visit"], ["xray-window"])
+    assert list(Reminder.objects.order_by("pk").values()) == before
+    assert not Appointment.objects.exists()
+
+    confirmed(client, _url("xray_book", wanted), slot)
+    diff = reconcile(planned.episode, now=planned.now)
+    assert not diff.of(Change.NEW)
+    visit = Appointment.objects.get()
+    moved = {"on": "2026-06-13", "at": "09:00", "reason": ""}
+    assert counts(client, _url("appointment_move", visit), moved) == {"moved": 1}
+    assert counts(client, _url("appointment_cancel", visit), {"reason": "x"}) == {
+        "dropped": 1,
+        "new": 1,
+    }
+
+
+def test_a_visit_whose_plan_changed_meanwhile_is_shown_again(planned, sign_in) -> None:
+    client, url = sign_in(planned.clerk), _url("appointment_book", planned.episode)
+    slot = VISIT | {"kind": "xray", "ticket": "q" * 32}
+    digest = client.post(url, slot).context["digest"]
+    make_appointment(planned.episode, on=date(2026, 5, 12))
+    page = client.post(url, slot | {"digest": digest})
+    assert page.context["changed"]
+    assert Appointment.objects.count() == 1
 
 
 def test_a_child_that_was_not_brought_is_called_that_and_nobody_is_written_to(
@@ -358,7 +403,8 @@ def test_a_child_that_was_not_brought_is_called_that_and_nobody_is_written_to(
     client = sign_in(planned.nurse)
     assert "Was not brought" in client.get(_url("appointment_missed", visit)).content.decode()
     before = Message.objects.count()
-    client.post(_url("appointment_missed", visit), {"reason": "", "ticket": "p"})
+    confirmed(client, _url("appointment_missed", visit), {"reason": "", "ticket": "p"})
+    assert Appointment.objects.get(pk=visit.pk).status == Appointment.Status.NO_SHOW
     assert Message.objects.count() == before
 
 
