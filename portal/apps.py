@@ -13,10 +13,11 @@ class PortalConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Listen to who signs in."""
-        from portal import sign_ins  # its models are not loaded before this
+        """Listen to who signs in, and let querysets ask for rows by many keys."""
+        from portal import lookups, sign_ins  # its models are not loaded before this
 
         sign_ins.listen()
+        lookups.register()
 
 
 class StaffAdminConfig(admin_apps.AdminConfig):

@@ -62,7 +62,7 @@ class Surroundings:
             now=now,
             live_links=_live_links(people, now),
             switched_off=frozenset(
-                Preference.objects.filter(user__in=people, is_on=False).values_list(
+                Preference.objects.filter(user__among=people, is_on=False).values_list(
                     "user_id", "category"
                 )
             ),
@@ -77,12 +77,14 @@ class Surroundings:
 
 def _changing(episodes: Collection[UUID], now: datetime) -> frozenset[UUID]:
     """The episodes that changed a short while ago and whose plan has not been worked out again."""
-    rows = PlanRequest.objects.filter(episode__in=episodes, requested_at__gt=now - PLANNING_TAKES)
+    rows = PlanRequest.objects.filter(
+        episode__among=episodes, requested_at__gt=now - PLANNING_TAKES
+    )
     return frozenset(rows.values_list("episode_id", flat=True))
 
 
 def _live_links(people: set[UUID], now: datetime) -> frozenset[tuple[UUID, UUID]]:
-    links = RelatedPerson.objects.filter(user__in=people, ended_at__isnull=True).values_list(
+    links = RelatedPerson.objects.filter(user__among=people, ended_at__isnull=True).values_list(
         "user_id", "patient_id", "starts_on", "ends_on", "patient__clinic__time_zone"
     )
     live = set()
@@ -94,14 +96,14 @@ def _live_links(people: set[UUID], now: datetime) -> frozenset[tuple[UUID, UUID]
 
 
 def _suppressed(addresses: set[str]) -> frozenset[str]:
-    rows = Suppression.objects.filter(address__in=addresses, lifted_at__isnull=True)
+    rows = Suppression.objects.filter(address__among=addresses, lifted_at__isnull=True)
     return frozenset(rows.values_list("address", flat=True))
 
 
 def _done(
     zones: dict[UUID, ZoneInfo],
 ) -> tuple[frozenset[tuple[UUID, str, int]], frozenset[tuple[UUID, str, date]]]:
-    rows = StepResponse.objects.filter(episode__in=zones, answer=StepResponse.Answer.DONE)
+    rows = StepResponse.objects.filter(episode__among=zones, answer=StepResponse.Answer.DONE)
     done, done_on = set(), set()
     for episode_id, key, occurrence, moment in rows.values_list(
         "episode_id", "step__key", "occurrence", "answered_at"
@@ -123,10 +125,10 @@ def _exercised(episodes: set[UUID], now: datetime) -> frozenset[tuple[UUID, date
     clinic's; the days round `now` hold today in any zone.
     """
     near = (now - timedelta(days=1)).date(), (now + timedelta(days=1)).date()
-    logs = ExerciseLog.objects.filter(prescription__episode__in=episodes, on__range=near)
+    logs = ExerciseLog.objects.filter(prescription__episode__among=episodes, on__range=near)
     done = set(logs.values_list("prescription_id", "on"))
     wanted: dict[tuple[UUID, date], bool] = {}
-    standing = Prescription.objects.standing().filter(episode__in=episodes)
+    standing = Prescription.objects.standing().filter(episode__among=episodes)
     for pk, episode, first, last in standing.values_list(
         "pk", "episode_id", "starts_on", "last_on"
     ):
@@ -138,7 +140,7 @@ def _exercised(episodes: set[UUID], now: datetime) -> frozenset[tuple[UUID, date
 
 def _sent(zones: dict[UUID, ZoneInfo], now: datetime) -> Counter[tuple[UUID, date]]:
     """How many mails each person got on each of their local days lately."""
-    rows = Message.objects.filter(recipient__in=zones, sent_at__gt=now - timedelta(hours=26))
+    rows = Message.objects.filter(recipient__among=zones, sent_at__gt=now - timedelta(hours=26))
     return Counter(
         (person, sent_at.astimezone(zones[person]).date())
         for person, sent_at in rows.values_list("recipient_id", "sent_at")

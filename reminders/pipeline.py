@@ -267,11 +267,11 @@ def claim(*, token: str, now: datetime, batch: int = BATCH) -> list[uuid.UUID]:
         if not first:
             return []
         people = {recipient for _, recipient in first}
-        rest = Reminder.objects.due(now).filter(recipient__in=people)
+        rest = Reminder.objects.due(now).filter(recipient__among=people)
         if connection.features.has_select_for_update_skip_locked:
             rest = rest.select_for_update(skip_locked=True)
         ids = {row for row, _ in first} | set(rest.values_list("id", flat=True)[: 4 * batch])
-        Reminder.objects.filter(id__in=ids, state__in=("planned", "retrying")).update(
+        Reminder.objects.filter(id__among=ids, state__in=("planned", "retrying")).update(
             state=Reminder.State.CLAIMED,
             claimed_by=token,
             lease_until=timezone.now() + LEASE,
