@@ -31,7 +31,6 @@ COMFORTABLE_LINE = 78
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 # What may stand in a body that is sent as it is, without the line ends (RFC 2045 section 2.7).
 _PLAIN_BYTES = bytes([9, 10, 13, *range(32, 127)])
-_PLAIN_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _LINE_END = re.compile(r"\r\n?|\n")
 _UNSAFE_IN_ENVELOPE = re.compile(r"[\x00-\x20<>\x7f]")
 
@@ -49,20 +48,25 @@ def to_bytes(mail: Mail, *, sender: Address, recipient: Address, takes_8bit: boo
 
     Raises ValueError (BadHeaderError for a line end in a header) for what cannot be written as mail.
     """
-    body = _body(mail, takes_8bit)
-    headers = {
-        "MIME-Version": "1.0",
-        "From": sender.header,
-        "To": recipient.header,
-        "Subject": mail.subject,
-        "Message-ID": mail.message_id,
-        "Date": date_header(clock.now()),
-        "Auto-Submitted": "auto-generated",
-        **mail.headers,
-    }
-    lines = [_address_line(name, value) if name in {"From", "To"} else header_line(name, value)
-             for name, value in headers.items()]  # fmt: skip
-    return (CRLF.join(lines) + CRLF).encode() + body
+    own = {"Subject": mail.subject, "Message-ID": mail.message_id, **mail.headers}
+    head = [
+        _same_for_all(sender.header, date_header(clock.now())),
+        _address_line("To", recipient.header),
+        *[header_line(name, value) for name, value in own.items()],
+    ]
+    return (CRLF.join(head) + CRLF).encode() + _body(mail, takes_8bit)
+
+
+@lru_cache(maxsize=8)
+def _same_for_all(sender: str, date: str) -> str:
+    """The fields that all mails of a second share."""
+    lines = [
+        "MIME-Version: 1.0",
+        _address_line("From", sender),
+        f"Date: {date}",
+        "Auto-Submitted: auto-generated",
+    ]
+    return CRLF.join(lines)
 
 
 def address_of(value: str) -> Address:
@@ -95,18 +99,26 @@ def header_line(name: str, value: str) -> str:
     """
     if "\n" in value or "\r" in value:
         raise BadHeaderError(f"A line end in the header {name}.")
-    if _PLAIN_VALUE.fullmatch(value) and "=?" not in value:
+    if _is_plain(value):
         line = f"{name}: {value}"
         if len(line) <= COMFORTABLE_LINE or (" " not in value and len(line) <= LONGEST_LINE):
             return line
     return _encoded_line(name, value)
 
 
+def _is_plain(value: str) -> bool:
+    """Whether a value goes into a field as it is: printable ASCII with no space at its ends, and no encoded word."""
+    return (
+        value.isascii() and value.isprintable() and bool(value) and value.strip() == value
+        and "=?" not in value
+    )  # fmt: skip
+
+
 @lru_cache(maxsize=1024)
 def _encoded_line(name: str, value: str) -> str:
     """A field that needs encoded words or more than one line. Kept: subjects come again and again."""
     # Whatever is not plain goes as UTF-8, so that spaces at the ends and "=?" come out as they were.
-    charset = "us-ascii" if _PLAIN_VALUE.fullmatch(value) and "=?" not in value else "utf-8"
+    charset = "us-ascii" if _is_plain(value) else "utf-8"
     folded = Header(value, charset, header_name=name, maxlinelen=76).encode(linesep=CRLF)
     line = f"{name}: {folded}"
     if max(map(len, line.split(CRLF))) > LONGEST_LINE:
@@ -174,8 +186,8 @@ def _part(text: str, kind: str, boundary: str, takes_8bit: bool, more: str = "")
 def _encoded(text: str, boundary: str, takes_8bit: bool) -> tuple[str, bytes]:
     """The text as it is where that may be; otherwise quoted-printable, or base64 where most of it would be quoted."""
     raw = text.replace("\n", CRLF).encode()
-    if boundary not in text and max(map(len, raw.split(b"\r\n"))) <= LONGEST_LINE:
-        if not raw.translate(None, _PLAIN_BYTES):
+    if boundary not in text and not _has_long_line(raw):
+        if raw.isascii() and not raw.translate(None, _PLAIN_BYTES):
             return "7bit", raw
         if takes_8bit and b"\0" not in raw:
             return "8bit", raw
@@ -184,6 +196,17 @@ def _encoded(text: str, boundary: str, takes_8bit: bool) -> tuple[str, bytes]:
         return "base64", base64.encodebytes(raw).replace(b"\n", b"\r\n").removesuffix(b"\r\n")
     # The line end that is added and taken off tells b2a_qp which kind of line end to use.
     return "quoted-printable", binascii.b2a_qp(raw + b"\r\n").removesuffix(b"\r\n")
+
+
+def _has_long_line(raw: bytes) -> bool:
+    """Whether a line has more than LONGEST_LINE bytes. Looks for a line end only where the next one has to be."""
+    start = 0
+    while len(raw) - start > LONGEST_LINE:
+        end = raw.rfind(b"\r\n", start, start + LONGEST_LINE + 2)
+        if end < 0:
+            return True
+        start = end + 2
+    return False
 
 
 _NOT_ASCII = bytes(range(128, 256))
