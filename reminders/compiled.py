@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from html import escape
@@ -40,19 +40,24 @@ WRAP_AT = 72
 # --- Text with holes -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Pieces:
     """Fixed texts and holes in turn: `texts[0] holes[0] texts[1] …`. A hole is a name and how its value is put in."""
 
-    texts: tuple[str, ...]
-    holes: tuple[tuple[str, Callable[[str], str]], ...]
+    __slots__ = ("_holes", "_parts")
+
+    def __init__(
+        self, texts: Sequence[str], holes: Sequence[tuple[str, Callable[[str], str]]]
+    ) -> None:
+        # The texts at the even places; the odd ones stay empty for what is put in.
+        self._parts = [""] * (2 * len(holes) + 1)
+        self._parts[::2] = texts
+        self._holes = [(2 * number + 1, *hole) for number, hole in enumerate(holes)]
 
     def filled(self, values: Mapping[str, str]) -> str:
         """The text with its holes filled."""
-        parts = [self.texts[0]]
-        for (name, put_in), text in zip(self.holes, self.texts[1:], strict=True):
-            parts.append(put_in(values[name]))
-            parts.append(text)
+        parts = self._parts.copy()
+        for place, name, put_in in self._holes:
+            parts[place] = put_in(values[name])
         return "".join(parts)
 
 
@@ -78,71 +83,92 @@ _DEFINITION = re.compile(r"^[\s>*+-]*\[.*\]:", re.MULTILINE)
 _NOT_PLAIN = re.compile(r"<[^>]*QZH|<(a|code|pre)\b[^>]*>(?:(?!</\1>).)*QZH", re.DOTALL)
 
 
+# Whether a value begins, and whether it ends, with punctuation.
+Shape = tuple[bool, bool]
+
+
 @dataclass(frozen=True, slots=True)
 class _Body:
     html: Pieces
     text: Pieces
 
 
+class Script:
+    """A step's text with what a clinic fills in: what is the same for every reader, looked up once.
+
+    `own` are the names of what still has to be filled in for each.
+    """
+
+    def __init__(self, text: StepText, fixed: Mapping[str, str]) -> None:
+        names = placeholders_in(text.subject, text.title, text.todo, text.body)
+        in_body = placeholders_in(text.body)
+        self.text, self._fixed = text, fixed
+        self.own = tuple(sorted(names & VARYING))
+        self._own_in_body = tuple(sorted(in_body & VARYING))
+        self._fixed_in_body = tuple(
+            (name, str(fixed.get(name) or "")) for name in sorted(in_body - VARYING)
+        )
+        self._is_whole = all(str(fixed.get(name) or "").strip() for name in names - VARYING)
+        parts = (text.subject, text.title, text.todo) if self._is_whole else ()
+        self._lines = [_line(part, fixed) for part in parts]
+        self._bodies: dict[tuple[Shape, ...], _Body | None] = {}
+
+    def words(self, own: Mapping[str, str]) -> Wording:
+        """The same as `procedures.wording.render`. Raises UnfilledPlaceholder."""
+        values = [own.get(name, "") for name in self.own]
+        if not self._is_whole or not all(map(str.strip, values)):
+            return self._by_rendering(own)
+        put_in = {name: _one_line(own[name]) for name in self._own_in_body}
+        body = self._body(put_in)
+        # A backslash in a value may end or open what stands beside it.
+        if body is None or "\\" in "".join(put_in.values()):
+            return self._by_rendering(own)
+        subject, title, todo = [line.filled(own) for line in self._lines]
+        return Wording(
+            language=self.text.language,
+            subject=" ".join(subject.split()),
+            title=title,
+            todo=todo,
+            body_html=mark_safe(body.html.filled(put_in)),  # noqa: S308 - values are escaped as they are put in
+            body_text=body.text.filled(put_in),
+        )
+
+    def _body(self, put_in: Mapping[str, str]) -> _Body | None:
+        """The plan of the text's body for values such as these, or None where no plan can stand for it."""
+        shapes = tuple([_shape(value) for value in put_in.values()])
+        if shapes not in self._bodies:
+            named = tuple(zip(self._own_in_body, shapes, strict=True))
+            self._bodies[shapes] = _body_plan(self.text.body, self._fixed_in_body, named)
+        return self._bodies[shapes]
+
+    def _by_rendering(self, own: Mapping[str, str]) -> Wording:
+        return render(self.text, {**self._fixed, **own})
+
+
 def words(text: StepText, values: Mapping[str, str]) -> Wording:
-    """The same as `procedures.wording.render`, worked out once for all readers. Raises UnfilledPlaceholder."""
-    body = _body(text, values)
-    # A backslash in a value may end or open what stands beside it.
-    if body is None or any("\\" in values[name] for name in _varying_names(text.body)):
-        return render(text, values)
-    own = {
-        name: _one_line(values[name]).replace("\0", "\ufffd") for name in _varying_names(text.body)
-    }
-    return Wording(
-        language=text.language,
-        subject=" ".join(_filled(text.subject, values).split()),
-        title=_filled(text.title, values),
-        todo=_filled(text.todo, values),
-        body_html=mark_safe(body.html.filled(own)),  # noqa: S308 - values are escaped as they are put in
-        body_text=body.text.filled(own),
-    )
+    """The same as `procedures.wording.render`, from a plan. Raises UnfilledPlaceholder."""
+    return Script(text, values).words(values)
 
 
-def _filled(text: str, values: Mapping[str, str]) -> str:
-    return fill(text, values) if "{" in text else text
-
-
-def _body(text: StepText, values: Mapping[str, str]) -> _Body | None:
-    """The plan of a text's body, or None where a value is missing or no plan can stand for it."""
-    needed = _names(text.subject, text.title, text.todo, text.body)
-    if not all(str(values.get(name) or "").strip() for name in needed):
-        return None
-    shapes = tuple((name, _shape(_one_line(values[name]))) for name in _varying_names(text.body))
-    fixed = tuple((name, str(values[name])) for name in _fixed_names(text.body))
-    return _body_plan(text.body, fixed, shapes)
+def _line(text: str, fixed: Mapping[str, str]) -> Pieces:
+    """A plain text with a hole for each value of its reader's: it goes in as it is, without space around it."""
+    texts, names = _cut(text, {f"{{{name}}}": name for name in placeholders_in(text) & VARYING})
+    return Pieces([fill(part, fixed) for part in texts], [(name, str.strip) for name in names])
 
 
 def _one_line(value: str) -> str:
-    return " ".join(value.split())
+    # As Markdown does it before anything else.
+    return " ".join(value.split()).replace("\0", "\ufffd")
 
 
-@lru_cache(maxsize=2048)
-def _names(*texts: str) -> frozenset[str]:
-    return frozenset(placeholders_in(*texts))
-
-
-@lru_cache(maxsize=2048)
-def _varying_names(body: str) -> tuple[str, ...]:
-    return tuple(sorted(placeholders_in(body) & VARYING))
-
-
-@lru_cache(maxsize=2048)
-def _fixed_names(body: str) -> tuple[str, ...]:
-    return tuple(sorted(placeholders_in(body) - VARYING))
-
-
-@lru_cache(maxsize=4096)
-def _shape(value: str) -> tuple[bool, bool]:
+def _shape(value: str) -> Shape:
     """What of a value matters to the Markdown around it: whether it begins and ends with punctuation."""
     return _is_punctuation(value[0]), _is_punctuation(value[-1])
 
 
 def _is_punctuation(character: str) -> bool:
+    if character.isalnum():
+        return False
     return isMdAsciiPunct(ord(character)) or isPunctChar(character)
 
 
@@ -150,7 +176,7 @@ def _is_punctuation(character: str) -> bool:
 def _body_plan(
     body: str,
     fixed: tuple[tuple[str, str], ...],
-    shapes: tuple[tuple[str, tuple[bool, bool]], ...],
+    shapes: tuple[tuple[str, Shape], ...],
 ) -> _Body | None:
     """The body in HTML and in text with a hole for each varying value, or None where that cannot be."""
     if shapes and (_TOUCHY.search(body) or _DEFINITION.search(body)):
@@ -167,16 +193,23 @@ def _body_plan(
             return None
     if _NOT_PLAIN.search(html):
         return None
-    return _Body(html=_split(html, marks, escapeHtml), text=_split(text, marks, _as_it_is))
-
-
-def _split(text: str, marks: Mapping[str, str], put_in: Callable[[str], str]) -> Pieces:
-    """The text cut at the marks."""
-    if not marks:
-        return Pieces((text,), ())
     names = {mark: name for name, mark in marks.items()}
+    return _Body(
+        html=_with_holes(html, names, escapeHtml), text=_with_holes(text, names, _as_it_is)
+    )
+
+
+def _with_holes(text: str, names: Mapping[str, str], put_in: Callable[[str], str]) -> Pieces:
+    texts, found = _cut(text, names)
+    return Pieces(texts, [(name, put_in) for name in found])
+
+
+def _cut(text: str, names: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The text cut at its marks: the texts between them, and what each mark stands for."""
+    if not names:
+        return [text], []
     parts = re.split("(" + "|".join(map(re.escape, names)) + ")", text)
-    return Pieces(tuple(parts[::2]), tuple((names[mark], put_in) for mark in parts[1::2]))
+    return parts[::2], [names[mark] for mark in parts[1::2]]
 
 
 # --- The mail around them --------------------------------------------------------------------
@@ -306,13 +339,18 @@ def _frame_pieces(text: str, *, wraps: bool) -> Pieces:
         is_wrapped = wraps and name.rpartition(":")[2] in WRAPPED
         put_in = _wrapped if is_wrapped else escape if match[1] == "&amp;" else _as_it_is
         holes.append((name, put_in))
-    return Pieces((*texts, text[end:]), tuple(holes))
+    return Pieces([*texts, text[end:]], holes)
 
 
 def _wrapped(text: str) -> str:
     """The same as the filter `wordwrap`, which looks at one line at a time, as does this."""
-    lines = [_wrapped_line(line) for line in text.splitlines()]
+    lines = [line if _fits(line) else _wrapped_line(line) for line in text.splitlines()]
     return "\n".join(lines) + ("\n" if text.endswith("\n") else "")
+
+
+def _fits(line: str) -> bool:
+    """Whether wrapping leaves a line as it is: it is short, and has neither tabs nor space at its end."""
+    return len(line) <= WRAP_AT and "\t" not in line and line.rstrip() == line
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ Subjects name no procedure and no diagnosis. HTML and plain text are both comple
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
@@ -14,19 +14,19 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.urls import reverse
 from django.utils import translation
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from patients.calendars import calendar_file
-from patients.models import Appointment, Episode
+from patients.models import Appointment, ImagingRequest
 from portal import languages
 from portal.day_words import date_format, time_format
 from portal.mail import Mail
 from portal.models import Clinic
 from procedures.models import Category, Step, StepText
 from procedures.wording import (
+    WINDOW_PLACEHOLDERS,
     NoWords,
     UnfilledPlaceholder,
     Wording,
@@ -34,7 +34,7 @@ from procedures.wording import (
     fill,
     words_of,
 )
-from reminders import compiled, notices, unsubscribe
+from reminders import addresses, compiled, notices, unsubscribe
 from reminders.models import Message, Reminder
 
 LONGEST_SUBJECT = 200
@@ -67,25 +67,26 @@ class Writer:
     def __init__(self) -> None:
         self._clinic_values: dict[UUID, dict[str, str]] = {}
         self._texts: dict[tuple[UUID, str], StepText] = {}
-        self._windows: dict[UUID, bool] = {}
+        self._scripts: dict[tuple[UUID, UUID], compiled.Script] = {}
 
     def item(self, row: Reminder) -> Item:
         """Put one reminder into words. Raises Unwritable."""
-        with in_language(row.recipient.language):
+        language = row.recipient.language
+        with in_language(language):
             try:
                 words = self._words(row)
             except (NoWords, UnfilledPlaceholder) as error:
                 raise Unwritable(str(error)) from error
             return Item(
                 category=row.category,
-                category_label=_category_label(row.category, translation.get_language()),
+                category_label=_category_label(row.category, language),
                 patient_name=row.episode.patient.name,
                 subject=words.subject,
                 title=words.title,
                 todo=words.todo,
                 body_html=words.body_html,
                 body_text=words.body_text,
-                why_url=_why_address(settings.BASE_URL).replace(str(_NOBODY), str(row.id)),
+                why_url=addresses.why(row.id),
                 correction=row.correction > 0,
                 language=words.language,
             )
@@ -119,7 +120,17 @@ class Writer:
             return notices.words(row, self._values(row))
         text = self._text(row.step, row.recipient.language)
         with _spoken(text):
-            return compiled.words(text, self._values(row))
+            return self._step_words(row, text)
+
+    def _step_words(self, row: Reminder, text: StepText) -> Wording:
+        script = self._script(text, row.episode.patient.clinic)
+        return script.words({name: OWN[name](row) for name in script.own})
+
+    def _script(self, text: StepText, clinic: Clinic) -> compiled.Script:
+        key = (text.id, clinic.id)
+        if key not in self._scripts:
+            self._scripts[key] = compiled.Script(text, self._values_of(clinic))
+        return self._scripts[key]
 
     def _text(self, step: Step, language: str) -> StepText:
         key = (step.id, language)
@@ -128,24 +139,19 @@ class Writer:
         return self._texts[key]
 
     def _values(self, row: Reminder) -> dict[str, str]:
-        clinic = row.episode.patient.clinic
+        """Whatever a text may name, as far as there is something to fill in."""
+        # When an X-ray is due is said by few texts, and looking for it costs.
+        names = (
+            OWN.keys() if row.step and names_window(row.step) else OWN.keys() - WINDOW_PLACEHOLDERS
+        )
+        own = {name: OWN[name](row) for name in names}
+        known = {name: value for name, value in own.items() if value}
+        return self._values_of(row.episode.patient.clinic) | known
+
+    def _values_of(self, clinic: Clinic) -> dict[str, str]:
         if clinic.id not in self._clinic_values:
             self._clinic_values[clinic.id] = clinic_values(clinic)
-        return {
-            **self._clinic_values[clinic.id],
-            "patient_name": row.episode.patient.given_name,
-            "reader_name": row.recipient.get_short_name(),
-            **_episode_values(row.episode),
-            **_appointment_values(row.appointment),
-            **(self._window_values(row) if row.step else {}),
-        }
-
-    def _window_values(self, row: Reminder) -> dict[str, str]:
-        """When the step's X-ray is due, where its words speak of that; few do, and looking for it costs."""
-        assert row.step is not None
-        if row.step.id not in self._windows:
-            self._windows[row.step.id] = names_window(row.step)
-        return _window_values(row.episode, row.step_key) if self._windows[row.step.id] else {}
+        return self._clinic_values[clinic.id]
 
 
 def names_window(step: Step) -> bool:
@@ -181,15 +187,6 @@ def _category_label(category: str, _language: str | None) -> str:
     return str(Category(category).label)
 
 
-_NOBODY = UUID(int=0)
-
-
-@lru_cache(maxsize=8)
-def _why_address(base_url: str) -> str:
-    """Where a reader sees why a reminder came, for the reminder `_NOBODY`."""
-    return base_url + reverse("reminders:why", args=[_NOBODY])
-
-
 def in_language(language: str) -> AbstractContextManager[Any]:
     """Put this language in force, unless it is already."""
     return (
@@ -197,30 +194,50 @@ def in_language(language: str) -> AbstractContextManager[Any]:
     )
 
 
-def _episode_values(episode: Episode) -> dict[str, str]:
-    surgery_on = episode.surgery_on
-    return {"surgery_date": in_words(surgery_on)} if surgery_on else {}
+def _surgery_date(row: Reminder) -> str:
+    on = row.episode.surgery_on
+    return in_words(on) if on else ""
 
 
-def _appointment_values(appointment: Appointment | None) -> dict[str, str]:
-    if appointment is None:
-        return {}
-    location = appointment.location
-    return {
-        "appointment_date": in_words(appointment.local_date),
-        "appointment_time": time_format(appointment.local_time, "H:i"),
-        "appointment_place": f"{location.name}, {location.address}" if location else "",
-    }
+def _appointment_date(row: Reminder) -> str:
+    return in_words(row.appointment.local_date) if row.appointment else ""
 
 
-def _window_values(episode: Episode, step_key: str) -> dict[str, str]:
-    for request in episode.imaging_requests.all():
-        if request.step.key == step_key:
-            return {
-                "window_from": in_words(request.window_from),
-                "window_until": in_words(request.window_until),
-            }
-    return {}
+def _appointment_time(row: Reminder) -> str:
+    return time_format(row.appointment.local_time, "H:i") if row.appointment else ""
+
+
+def _appointment_place(row: Reminder) -> str:
+    location = row.appointment.location if row.appointment else None
+    return f"{location.name}, {location.address}" if location else ""
+
+
+def _window(row: Reminder) -> ImagingRequest | None:
+    requests = row.episode.imaging_requests.all()
+    return next((each for each in requests if each.step.key == row.step_key), None)
+
+
+def _window_from(row: Reminder) -> str:
+    request = _window(row)
+    return in_words(request.window_from) if request else ""
+
+
+def _window_until(row: Reminder) -> str:
+    request = _window(row)
+    return in_words(request.window_until) if request else ""
+
+
+# What differs from reader to reader: each value in the language in force, empty where there is none.
+OWN: Mapping[str, Callable[[Reminder], str]] = {
+    "patient_name": lambda row: row.episode.patient.given_name,
+    "reader_name": lambda row: row.recipient.get_short_name(),
+    "surgery_date": _surgery_date,
+    "appointment_date": _appointment_date,
+    "appointment_time": _appointment_time,
+    "appointment_place": _appointment_place,
+    "window_from": _window_from,
+    "window_until": _window_until,
+}
 
 
 def compose(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, Any]:
@@ -230,8 +247,8 @@ def compose(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, A
         context = _context(reminders, items)
         text, html = compiled.render_mail(context)
         return {
-            "clinic": first.episode.patient.clinic,
-            "recipient": first.recipient,
+            "clinic_id": first.episode.patient.clinic_id,
+            "recipient_id": first.recipient_id,
             "category": _leading_category(reminders),
             "to_address": first.recipient.email,
             "subject": _subject(items, first.episode.patient.clinic),

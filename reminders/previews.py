@@ -17,10 +17,10 @@ from django.utils.translation import gettext as _
 from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, RelatedPerson
 from portal.models import Language, User
 from procedures.approval import missing_words, resolved_offset, slot_values
-from procedures.models import Audience, PathwayVersion, Step
+from procedures.models import Audience, PathwayVersion, Step, StepText
 from procedures.offsets import Offset
-from procedures.wording import placeholders_in, words_of
-from reminders import emails
+from procedures.wording import Wording, placeholders_in, words_of
+from reminders import compiled, emails
 from reminders.inputs import rule_of, sample_case
 from reminders.models import Reminder
 from reminders.planner import Case, Rule, Visit, plan
@@ -76,6 +76,9 @@ class _Writer(emails.Writer):
     def _values(self, row: Reminder) -> dict[str, str]:
         values = super()._values(row)
         return {**{name: _stand_in(name) for name in unfilled(row, values)}, **_known(values)}
+
+    def _step_words(self, row: Reminder, text: StepText) -> Wording:
+        return compiled.words(text, self._values(row))
 
 
 def unfilled(row: Reminder, values: Mapping[str, str]) -> list[str]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+import hashlib
+import hmac
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.urls import reverse
 
 from procedures.models import Category
+from reminders import addresses
 
 _SALT = "reminders.unsubscribe"
-# Where the token stands in the path, which is worked out once.
-_PLACE = "TOKEN"
 
 
 class Choice(NamedTuple):
@@ -27,18 +27,27 @@ class Choice(NamedTuple):
 def link(user_id: UUID, category: str) -> str:
     """The absolute address at which somebody can stop, and start again, one category of their mail."""
     token = _signer(settings.SECRET_KEY).sign_object([str(user_id), category])
-    return settings.BASE_URL + _path().replace(_PLACE, token)
+    return addresses.unsubscribe(token)
+
+
+class _Signer(signing.TimestampSigner):
+    """Signs as `signing.dumps` does, with the key for this purpose derived once instead of for each link."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key=key, salt=_SALT)
+        self._derived = hashlib.sha256(f"{_SALT}signer{key}".encode()).digest()
+
+    def signature(self, value: str | bytes, key: str | bytes | None = None) -> str:
+        """The signature under our own key; under an older one as Django makes it."""
+        if key not in (None, self.key):
+            return super().signature(value, key)
+        content = value if isinstance(value, bytes) else value.encode()
+        return signing.b64_encode(hmac.digest(self._derived, content, "sha256")).decode()
 
 
 @lru_cache(maxsize=2)
-def _signer(key: str) -> signing.TimestampSigner:
-    """What `signing.dumps` makes anew each time."""
-    return signing.TimestampSigner(key=key, salt=_SALT)
-
-
-@cache
-def _path() -> str:
-    return reverse("reminders:unsubscribe", args=[_PLACE])
+def _signer(key: str) -> _Signer:
+    return _Signer(key)
 
 
 def read(token: str) -> Choice:
