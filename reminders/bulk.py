@@ -7,8 +7,8 @@ but the tables' own names and placeholders goes into the statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db import connection
@@ -30,12 +30,7 @@ def insert_all(model: type[M], rows: Sequence[M]) -> None:
             for field in model._meta.concrete_fields
             if not (field.primary_key and rows[0].pk is None)
         ]
-        readers = [(field.attname, _preparer(field)) for field in fields]
-        _copy(
-            model,
-            fields,
-            ([prepare(getattr(row, name)) for name, prepare in readers] for row in rows),
-        )
+        _copy(model, fields, _values(fields, rows))
 
 
 def insert_rows(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -92,15 +87,19 @@ def _each(sql: str, fields: Sequence[Field[Any, Any]], rows: Iterable[Sequence[A
         cursor.executemany(sql, prepared)
 
 
-def _preparer(field: Field[Any, Any]) -> Callable[[Any], Any]:
-    """How a field's value is made ready; text, numbers, keys and moments are so already on PostgreSQL."""
-    if isinstance(field, JSONField | DurationField):
-        return partial(_prepared, field)
-    return _as_it_is
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+def _values(fields: Sequence[Field[Any, Any]], rows: Iterable[Model]) -> Iterator[Sequence[Any]]:
+    """What stands in the instances' fields, ready for COPY: text, numbers, keys and moments are so already."""
+    read = attrgetter(*(field.attname for field in fields))
+    prepared = [
+        (place, field)
+        for place, field in enumerate(fields)
+        if isinstance(field, JSONField | DurationField)
+    ]
+    for row in rows:
+        values = list(read(row))
+        for place, field in prepared:
+            values[place] = _prepared(field, values[place])
+        yield values
 
 
 def update_each(

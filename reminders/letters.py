@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 
 from portal import mail
+from portal.instances import Mould
 from reminders import emails
 from reminders.bulk import insert_all
 from reminders.models import Message, Reminder
@@ -99,26 +100,36 @@ def store(letters: Sequence[Letter], now: datetime) -> None:
     A mail that was tried before keeps its message, with the words of today. A new one belongs to no
     reminder until it is handed over (`boarding.board`).
     """
-    again = [letter.message for letter in letters if letter.message is not None]
-    new = [_new_message(letter, now) for letter in letters if letter.message is None]
-    for letter in letters:
-        _fill_in(letter)
-    insert_all(Message, new)
-    for message in again:
-        message.save()
+    again = [letter for letter in letters if letter.message is not None]
+    new = [letter for letter in letters if letter.message is None]
+    for letter in again:
+        _write_anew(letter)
+    insert_all(Message, [_new_message(letter, now) for letter in new])
+
+
+_FIELDS = tuple(field.attname for field in Message._meta.concrete_fields)
+_MESSAGE = Mould(Message, _FIELDS)
 
 
 def _new_message(letter: Letter, now: datetime) -> Message:
     key = uuid.uuid4()
     message_id = f"<{key}@{mail.message_id_domain()}>"
-    letter.message = Message(id=key, message_id=message_id, created_at=now)
+    values = _AT_FIRST | letter.fields | {"id": key, "message_id": message_id, "created_at": now}
+    letter.message = _MESSAGE.cast([values[name] for name in _FIELDS])
     return letter.message
 
 
-def _fill_in(letter: Letter) -> None:
+# How a message begins.
+_AT_FIRST = {
+    "state": Message.State.SENDING.value, "attempts": 1, "last_response": "", "sent_at": None, "bounced_at": None,
+}  # fmt: skip
+
+
+def _write_anew(letter: Letter) -> None:
     message = letter.message
     assert message is not None
     for name, value in letter.fields.items():
         setattr(message, name, value)
     message.state = Message.State.SENDING
     message.attempts += 1
+    message.save()

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from portal.mail import Answer, Outcome
 from reminders import counting, gates, journal, pacing
-from reminders.bulk import insert_all, update_each
+from reminders.bulk import insert_rows, update_each
 from reminders.models import Decision, Message, Reminder, Suppression
 from reminders.querysets import ReminderQuerySet
 
@@ -70,7 +70,7 @@ class Mailed(Protocol):
 
 def held(ids: Iterable[uuid.UUID], token: str) -> ReminderQuerySet:
     """The reminders among these that are still claimed under `token`."""
-    return Reminder.objects.filter(id__in=ids, claimed_by=token, state=Reminder.State.CLAIMED)
+    return Reminder.objects.filter(id__among=ids, claimed_by=token, state=Reminder.State.CLAIMED)
 
 
 def settle_objections(
@@ -254,17 +254,11 @@ def _note_answers(
     now: datetime,
 ) -> None:
     decisions = [
-        Decision(
-            reminder_id=row.id,
-            decided_at=now,
-            outcome=outcome,
-            gate=gate,
-            value=answer.response[:200],
-        )
+        (row.id, now, outcome.value, gate, answer.response[:200])
         for each, answer in answered
         for row in each.reminders
     ]
-    insert_all(Decision, decisions)
+    insert_rows(Decision, ("reminder", "decided_at", "outcome", "gate", "value"), decisions)
 
 
 def _note(
