@@ -23,11 +23,16 @@ class UserManager(BaseUserManager["User"]):
 
         Raises ValueError for an empty address.
         """
+        user = self.build_user(email, password, **fields)
+        user.save(using=self._db)
+        return user
+
+    def build_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """The same account, not stored yet. Raises ValueError for an empty address."""
         if not email:
             raise ValueError("A user needs an email address.")
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
-        user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:

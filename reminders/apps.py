@@ -13,9 +13,9 @@ class RemindersConfig(AppConfig):
         """Listen to mail providers; say about which episodes something was sent; fill the table of worklists."""
         # Models are not loaded before this.
         import reminders.causes  # noqa: F401
-        from patients.actions import imports
+        from patients.actions.taking_back import WAS_SENT
         from reminders.bounces import on_tracking
         from reminders.taking_back import sent_of
 
-        imports.WAS_SENT.append(sent_of)
+        WAS_SENT.append(sent_of)
         tracking.connect(on_tracking, dispatch_uid="reminders.bounces")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -10,16 +13,33 @@ from django.utils.translation import gettext as _
 
 from patients.actions.notes import Action, record, request_plan, today_at
 from patients.actions.visits import cancel_appointment
-from patients.imaging import sync_imaging_requests
+from patients.imaging import make_imaging_requests, sync_imaging_requests
 from patients.models import AnchorDate, Episode, ImagingRequest, Patient
-from portal.models import User
+from portal import audit
+from portal.models import Clinic, User
 from procedures.models import PathwayVersion, validate_anchor
 
 # A date further away than this is a slip of the keyboard.
 LIKELY_WITHIN_YEARS = 30
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """An operation that somebody is to have. Dates are local days of the clinic."""
+
+    patient: Patient
+    version: PathwayVersion
+    side: str
+    surgery_on: date | None
+    surgeon: User | None = None
+    decision_on: date | None = None
+
+    @property
+    def procedure_id(self) -> UUID:
+        """What is to be done."""
+        return self.version.pathway.procedure_id
+
+
 def open_episode(
     *,
     patient: Patient,
@@ -36,28 +56,53 @@ def open_episode(
     Raises ValidationError for a pathway that is not approved, or is another clinic's, and for a
     date that cannot be meant.
     """
-    if version.status != version.Status.ACTIVE or version.clinic_id != patient.clinic_id:
-        raise ValidationError(_("Only an approved pathway of this clinic can be booked."))
-    today = today_at(patient.clinic, now)
-    dates = {"decision": decision_on or today, "surgery": surgery_on}
-    for on in dates.values():
-        _refuse_unlikely(on, today)
-    episode = Episode.objects.create(
-        patient=patient, procedure=version.pathway.procedure, version=version, side=side,
-        surgeon=surgeon, created_at=now, status=_status_at(surgery_on, today),
+    booking = Booking(
+        patient=patient, version=version, side=side, surgery_on=surgery_on, surgeon=surgeon, decision_on=decision_on
     )  # fmt: skip
+    return open_episodes(clinic=patient.clinic, bookings=[booking], by=by, now=now)[0]
+
+
+@transaction.atomic
+def open_episodes(
+    *, clinic: Clinic, bookings: Sequence[Booking], by: User | None, now: datetime
+) -> list[Episode]:
+    """Book many procedures for patients of one clinic, in a constant number of queries. Raises as `open_episode`."""
+    today = today_at(clinic, now)
+    opened = {_episode_of(each, clinic, today, now): _dates_of(each, today) for each in bookings}
+    episodes = Episode.objects.bulk_create(opened)
     AnchorDate.objects.bulk_create(
         AnchorDate(episode=episode, anchor=anchor, on=on, confirmed_by=by)
+        for episode, dates in opened.items()
         for anchor, on in dates.items()
-        if on is not None
     )
-    record(
-        Action.CREATE, "episode.open", by=by, obj=episode, patient=patient,
-        after={anchor: str(on or "") for anchor, on in dates.items()},
+    make_imaging_requests(opened)
+    changes = [_opening(episode, dates) for episode, dates in opened.items()]
+    audit.record_all(Action.CREATE, "episode.open", changes, by=by, clinic=clinic)
+    request_plan(*episodes, reason="episode.open", now=now)
+    return episodes
+
+
+def _episode_of(booking: Booking, clinic: Clinic, today: date, now: datetime) -> Episode:
+    version = booking.version
+    if version.status != version.Status.ACTIVE or version.clinic_id != clinic.pk:
+        raise ValidationError(_("Only an approved pathway of this clinic can be booked."))
+    return Episode(
+        patient=booking.patient, procedure=version.pathway.procedure, version=version, side=booking.side,
+        surgeon=booking.surgeon, created_at=now, status=_status_at(booking.surgery_on, today),
     )  # fmt: skip
-    sync_imaging_requests(episode)
-    request_plan(episode, reason="episode.open", now=now)
-    return episode
+
+
+def _dates_of(booking: Booking, today: date) -> dict[str, date]:
+    """The dates of a booking that are known. Raises ValidationError for one that cannot be meant."""
+    dates = {"decision": booking.decision_on or today, "surgery": booking.surgery_on}
+    for on in dates.values():
+        _refuse_unlikely(on, today)
+    return {anchor: on for anchor, on in dates.items() if on is not None}
+
+
+def _opening(episode: Episode, dates: Mapping[str, date]) -> audit.Change:
+    after = {anchor: str(dates.get(anchor, "")) for anchor in ("decision", "surgery")}
+    return audit.Change(episode, episode.patient_id, after=after)
 
 
 @transaction.atomic

@@ -36,16 +36,21 @@ def keep_findable(*patients: Patient) -> None:
     )
 
 
-def make_findable(patient: Patient) -> None:
-    """The same for a patient who was just added: nobody cares for them yet, and no word is stored. One query."""
-    words = findable_under(
+def make_findable(*patients: Patient) -> None:
+    """The same for patients who were just added: nobody cares for them yet, and no word is stored. One query."""
+    PatientWord.objects.bulk_create(
+        PatientWord(patient=patient, word=word)
+        for patient in patients
+        for word in sorted(_own_words(patient))
+    )
+
+
+def _own_words(patient: Patient) -> set[str]:
+    return findable_under(
         names=[patient.given_name, patient.family_name],
         numbers=[patient.record_number],
         phone=patient.phone,
         addresses=[patient.user.email] if patient.user else [],
-    )
-    PatientWord.objects.bulk_create(
-        PatientWord(patient=patient, word=word) for word in sorted(words)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -33,22 +34,35 @@ def register_patient(
 
     Raises ValidationError when the record number, or the address, is another patient's.
     """
-    number = fields["record_number"]
-    if Patient.objects.filter(clinic=clinic, record_number=number).exists():
-        raise ValidationError(
-            {
-                "record_number": _("Another patient has the record number %(number)s.")
-                % {"number": number}
-            }
-        )
     patient = Patient(clinic=clinic, created_at=now, **fields)
     if email:
-        patient.user = account_for(email, name=patient.name, clinic=clinic, language=language)
-        _refuse_shared_login(patient)
-    patient.save()
-    make_findable(patient)
-    record(Action.CREATE, "patient.register", by=by, obj=patient, patient=patient)
+        patient.user = _account_to_be(email, patient, language)
+    register_patients(clinic=clinic, patients=[patient], by=by)
     return patient
+
+
+@transaction.atomic
+def register_patients(*, clinic: Clinic, patients: Sequence[Patient], by: User | None) -> None:
+    """Store patients of one clinic who were made up to now in memory alone, with their logins that are new too.
+
+    Raises ValidationError where a record number, or a login, is another patient's.
+    """
+    _refuse_known_numbers(clinic, [patient.record_number for patient in patients])
+    accounts = [patient.user for patient in patients if patient.user is not None]
+    _refuse_shared_logins([user for user in accounts if not user._state.adding])
+    User.objects.bulk_create(user for user in accounts if user._state.adding)
+    Patient.objects.bulk_create(patients)
+    make_findable(*patients)
+    changes = [audit.Change(patient, patient.pk) for patient in patients]
+    audit.record_all(Action.CREATE, "patient.register", changes, by=by, clinic=clinic)
+
+
+def _refuse_known_numbers(clinic: Clinic, numbers: Sequence[str]) -> None:
+    known = Patient.objects.filter(clinic=clinic, record_number__in=numbers)
+    number = known.order_by().values_list("record_number", flat=True).first()
+    if number is not None:
+        words = _("Another patient has the record number %(number)s.")
+        raise ValidationError({"record_number": words % {"number": number}})
 
 
 def account_for(email: str, *, name: str, clinic: Clinic, language: str = "") -> User:
@@ -57,13 +71,20 @@ def account_for(email: str, *, name: str, clinic: Clinic, language: str = "") ->
     return user or User.objects.create_user(email, name=name, language=language or clinic.language)
 
 
+def _account_to_be(email: str, patient: Patient, language: str) -> User:
+    """The same for somebody who is added in this moment; a new one is stored with the patient."""
+    user = User.objects.filter(email__iexact=email.strip()).first()
+    language = language or patient.clinic.language
+    return user or User.objects.build_user(email, name=patient.name, language=language)
+
+
 def birth_dates_of(user: User) -> list[date]:
     """The dates of birth that the holder of a login knows: their own, and those of the people they care for."""
     return list(Patient.objects.own(user).values_list("birth_date", flat=True))
 
 
-def _refuse_shared_login(patient: Patient) -> None:
-    if Patient.objects.filter(user=patient.user).exclude(pk=patient.pk).exists():
+def _refuse_shared_logins(users: Sequence[User]) -> None:
+    if users and Patient.objects.filter(user__in=users).exists():
         raise ValidationError(
             {
                 "email": _(
@@ -114,7 +135,7 @@ def set_email(*, patient: Patient, email: str, by: User | None, now: datetime) -
         return
     if patient.user is None:
         patient.user = account_for(email, name=patient.name, clinic=patient.clinic)
-        _refuse_shared_login(patient)
+        _refuse_shared_logins([patient.user])
         patient.save(update_fields=["user"])
     else:
         patient.user.email = email

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from patients.importing.surroundings import Surroundings, date_in, swapped, text_of
+from patients.importing.surroundings import Booked, Surroundings, date_in, swapped, text_of
 from patients.importing.values import Unread, read_answer, read_side
 from patients.models import ImportRow, Patient
 from patients.names import are_alike, words_of
@@ -201,7 +201,7 @@ def _compare_operation(row: ImportRow, around: Surroundings, found: Judgement) -
     _name_surgeon(texts["surgeon"], around, found)
     _name_version(texts["operation"], around, found)
     if found.match is not None and found.version is not None:
-        _compare_booked(around.episodes.get(found.match.pk, ()), found)
+        _compare_booked(around.booked.get(found.match.pk, ()), found)
     else:
         found.books = found.version is not None
 
@@ -232,11 +232,11 @@ def _name_version(text: str, around: Surroundings, found: Judgement) -> None:
         found.problems["operation"] = "several_operations" if fitting else "no_operation"
 
 
-def _compare_booked(episodes: Any, found: Judgement) -> None:
+def _compare_booked(booked: Iterable[Booked], found: Judgement) -> None:
     version, side = found.version, found.values.get("side")
     same = [
         row
-        for row in episodes
+        for row in booked
         if version and row.procedure_id == version.pathway.procedure_id and row.side == side
     ]
     day = found.values.get("surgery_on")

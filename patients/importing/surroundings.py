@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Protocol
 from uuid import UUID
 
 from django.db.models.functions import Lower
@@ -69,6 +70,17 @@ def offered_at(batch: ImportBatch) -> Offered:
     return Offered(versions, {frozenset(words_of(row.name)): row for row in surgeons})
 
 
+class Booked(Protocol):
+    """What is compared of an operation that a patient has: an episode, or a booking that is still on its way."""
+
+    @property
+    def procedure_id(self) -> UUID: ...
+    @property
+    def side(self) -> str: ...
+    @property
+    def surgery_on(self) -> date | None: ...
+
+
 @dataclass(slots=True)
 class Surroundings:
     """The patients and logins that a handful of rows can mean. Kept up to date while rows are entered."""
@@ -80,7 +92,7 @@ class Surroundings:
     by_birth: dict[date, list[Patient]] = field(default_factory=lambda: defaultdict(list))
     logins: dict[str, User] = field(default_factory=dict)
     patients_of_logins: dict[UUID, UUID] = field(default_factory=dict)
-    episodes: dict[UUID, list[Episode]] = field(default_factory=lambda: defaultdict(list))
+    booked: dict[UUID, list[Booked]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, patient: Patient) -> None:
         """Take in a patient, known or just entered."""
@@ -138,4 +150,4 @@ def _add_episodes(found: Surroundings) -> None:
     known |= {row.pk for rows in found.by_birth.values() for row in rows}
     rows = Episode.objects.open().filter(patient__in=known).prefetch_related("anchor_dates")
     for episode in rows.select_related("version"):
-        found.episodes[episode.patient_id].append(episode)
+        found.booked[episode.patient_id].append(episode)

@@ -9,18 +9,21 @@ import openpyxl
 import pytest
 from django.core.exceptions import ValidationError
 
-from patients.actions import imports, link_carer
+from patients.actions import entering, imports, link_carer, taking_back
 from patients.importing import tables
 from patients.importing.columns import guess
 from patients.importing.values import Unread, contradicts, read_answer, read_date, read_side
 from patients.models import Episode, ImportBatch, ImportRow, Patient
 from patients.tasks import work_on_imports
+from portal import chain
 from portal.models import AuditEvent, User
 from reminders.models import Reminder
 from reminders.planning import plan_requested
 from tests.factories import make_reminder
 
 HEAD = "Record number;Surname;First name;DOB;Email;Phone;Operation;Side;Surgery date;Surgeon"
+# Most of the second number asks every table that can know a login or an episode.
+ENTERING, TAKING_BACK = 28, 95
 NEW = "L1;Ashe;Núria;31/12/1990;nuria@example.com;020 7946 0333;;;;"
 
 
@@ -338,6 +341,67 @@ class TestEntering:
         assert states == ["done", "done", "failed", "done", "done", "done", "done"]
         assert batch.rows.get(state="failed").problems == {"": "number_taken"}
 
+    def test_a_fault_that_shows_only_on_storing_stays_with_its_row(self, people):
+        """Both rows look right by themselves; the second finds the address given away by the first."""
+        without_login = [
+            Patient.objects.create(
+                clinic=people.clinic, record_number=f"N{n}", given_name="Sam", family_name=name,
+                birth_date=date(1970, 1, n),
+            )
+            for n, name in ((1, "Ashe"), (2, "Bryn"))
+        ]  # fmt: skip
+        batch = brought_in(
+            people,
+            one_of_many(1),
+            "N1;Ashe;Sam;01/01/1970;sam@example.com;;;;;",
+            "N2;Bryn;Sam;02/01/1970;sam@example.com;;;;;",
+            one_of_many(2),
+        )
+
+        entered(batch, people)
+
+        states = list(batch.rows.values_list("state", flat=True))
+        assert states == ["done", "done", "failed", "done"]
+        assert batch.rows.get(state="failed").problems == {"": "address_taken"}
+        for patient in without_login:
+            patient.refresh_from_db()
+        assert [patient.user and patient.user.email for patient in without_login] == [
+            "sam@example.com",
+            None,
+        ]
+        assert Patient.objects.filter(record_number__in=("L1", "L2")).count() == 2
+        assert AuditEvent.objects.filter(verb="patient.register").count() == 2
+
+    def test_a_new_patient_and_what_a_later_row_says_of_them(self, people):
+        """The rows are stored together, in their order: who is changed must have been added."""
+        name = operation(people)
+        batch = entered(
+            brought_in(
+                people,
+                NEW,
+                NEW.replace("020 7946 0333", "020 7946 0444"),
+                f"L1;Ashe;Núria;31/12/1990;;;{name};left;01/05/2026;",
+            ),
+            people,
+        )
+
+        nuria = Patient.objects.get(record_number="L1")
+        states = [(row.verdict, row.state, row.problems) for row in batch.rows.all()]
+        assert states[0] == ("new", "done", {})
+        assert states[2] == ("book", "done", {})
+        assert nuria.episodes.count() == 1
+
+    def test_what_many_rows_leave_in_the_trail_fits_into_the_chain(self, people):
+        entered(brought_in(people, *[one_of_many(n) for n in range(1, 31)]), people)
+
+        assert chain.seal(now=people.now) >= 30
+        assert [stretch.faults for stretch in chain.check(known={})] == [[], []]
+        added = AuditEvent.objects.filter(verb="patient.register").order_by("pk")
+        assert [(event.actor, event.clinic) for event in added] == [
+            (people.clerk, people.clinic)
+        ] * 30
+        assert {str(event.patient_id) for event in added} == {event.object_id for event in added}
+
     def test_two_rows_with_one_address_are_not_both_entered(self, people):
         batch = entered(
             brought_in(people, NEW, NEW.replace("L1", "L2").replace("Ashe", "Bryn")), people
@@ -372,7 +436,7 @@ class TestEntering:
         assert imports.counted(batch) == {"leave_out": 1, "likely": 1, "refused": 1}
 
     def test_a_worker_that_was_cut_off_goes_on_where_it_stopped(self, people, monkeypatch):
-        monkeypatch.setattr(imports, "ENTERED_AT_ONCE", 2)
+        monkeypatch.setattr(entering, "AT_ONCE", 2)
         lines = [one_of_many(n) for n in range(1, 6)]
         batch = brought_in(people, *lines)
         imports.start_entering(batch=batch, by=people.clerk, now=people.now)
@@ -449,6 +513,26 @@ class TestTakingBack:
 
         assert list(batch.rows.values_list("state", flat=True)) == ["kept", "undone"]
         assert patient.episodes.count() == 1
+
+
+@pytest.mark.parametrize("many", [1, 30])
+def test_a_handful_costs_the_same_statements_whatever_it_holds(
+    people, django_assert_num_queries, many
+):
+    """New patients with a login and an operation, entered and taken back."""
+    name = operation(people)
+    lines = [f"L{n};Ashe;Núria;{n:02}/12/1990;n{n}@example.com;;{name};left;01/05/2026;"
+             for n in range(1, many + 1)]  # fmt: skip
+    batch = brought_in(people, *lines)
+    imports.start_entering(batch=batch, by=people.clerk, now=people.now)
+
+    with django_assert_num_queries(ENTERING):
+        assert entering.enter_some(ImportBatch.objects.get(pk=batch.pk), people.now) == many
+    assert set(batch.rows.values_list("state", flat=True)) == {"done"}
+
+    with django_assert_num_queries(TAKING_BACK):
+        assert taking_back.undo_some(ImportBatch.objects.get(pk=batch.pk), people.now) == many
+    assert set(batch.rows.values_list("state", flat=True)) == {"undone"}
 
 
 def test_staged_rows_are_deleted_after_a_time(people):
