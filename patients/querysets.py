@@ -113,23 +113,23 @@ def _patients_lived_with(user: User | AnonymousUser) -> models.QuerySet:
 
 
 class _OfPatientQuerySet(models.QuerySet):
-    """Rows that belong to a patient, over `_patient_path`."""
+    """Rows that belong to a patient, over `patient_path`."""
 
-    _patient_path = "patient"
+    patient_path = "patient"
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The rows of the patients that `user` may see."""
         from patients.models import Patient  # the model is built from this module
 
         visible = Patient.objects.visible_to(user).values("id")
-        return self.filter(**{f"{self._patient_path}__in": visible})
+        return self.filter(**{f"{self.patient_path}__in": visible})
 
     def own(self, user: User | AnonymousUser) -> Self:
         """The rows of the patients whose web login this is."""
         from patients.models import Patient  # the model is built from this module
 
         own = Patient.objects.own(user).values("id")
-        return self.filter(**{f"{self._patient_path}__in": own})
+        return self.filter(**{f"{self.patient_path}__in": own})
 
 
 class RelatedPersonQuerySet(_OfPatientQuerySet):
@@ -166,7 +166,7 @@ class EpisodeQuerySet(_OfPatientQuerySet):
 class AppointmentQuerySet(_OfPatientQuerySet):
     """Appointments by who is asking and by state."""
 
-    _patient_path = "episode__patient"
+    patient_path = "episode__patient"
 
     def booked(self) -> Self:
         """Appointments that are to take place."""
@@ -176,7 +176,7 @@ class AppointmentQuerySet(_OfPatientQuerySet):
 class ImagingRequestQuerySet(_OfPatientQuerySet):
     """X-ray requests by who is asking and by state."""
 
-    _patient_path = "episode__patient"
+    patient_path = "episode__patient"
 
     def to_book(self) -> Self:
         """Requests that still need a booking."""
@@ -212,7 +212,7 @@ class TaskQuerySet(models.QuerySet):
 class StepResponseQuerySet(_OfPatientQuerySet):
     """Answers and questions about steps by who is asking."""
 
-    _patient_path = "episode__patient"
+    patient_path = "episode__patient"
 
 
 class NoteQuerySet(_OfPatientQuerySet):
@@ -222,7 +222,7 @@ class NoteQuerySet(_OfPatientQuerySet):
 class HoldQuerySet(_OfPatientQuerySet):
     """Holds on plans by who is asking and by state."""
 
-    _patient_path = "episode__patient"
+    patient_path = "episode__patient"
 
     def standing(self) -> Self:
         """Holds that nobody has lifted."""
@@ -232,7 +232,7 @@ class HoldQuerySet(_OfPatientQuerySet):
 class CheckInQuerySet(_OfPatientQuerySet):
     """Check-ins by who is asking. What was sent is neither changed nor removed in bulk."""
 
-    _patient_path = "episode__patient"
+    patient_path = "episode__patient"
 
     def update(self, **values: Any) -> int:
         """Raise CheckInIsFinal."""
@@ -274,7 +274,7 @@ class AlertQuerySet(_OfPatientQuerySet):
 class PrescriptionQuerySet(_OfPatientQuerySet):
     """Prescribed exercises by who is asking and by day."""
 
-    _patient_path = "episode__patient"
+    patient_path = "episode__patient"
 
     def standing(self) -> Self:
         """Prescriptions that nobody has ended."""
@@ -290,7 +290,7 @@ class PrescriptionQuerySet(_OfPatientQuerySet):
 class ExerciseLogQuerySet(_OfPatientQuerySet):
     """Rounds of exercises that were done, by who is asking."""
 
-    _patient_path = "prescription__episode__patient"
+    patient_path = "prescription__episode__patient"
 
 
 class _OfClinicQuerySet(models.QuerySet):
@@ -320,7 +320,7 @@ class EmergencyAccessQuerySet(_OfClinicQuerySet):
 class SlipQuerySet(_OfPatientQuerySet):
     """Slips of somebody who stopped smoking, by who is asking."""
 
-    _patient_path = "episode__patient"
+    patient_path = "episode__patient"
 
     def standing(self) -> Self:
         """Slips that nobody has taken back."""
@@ -330,7 +330,7 @@ class SlipQuerySet(_OfPatientQuerySet):
 class MoveRequestQuerySet(_OfPatientQuerySet):
     """Requests to move a visit, by who is asking and by state."""
 
-    _patient_path = "appointment__episode__patient"
+    patient_path = "appointment__episode__patient"
 
     def open(self) -> Self:
         """Requests that wait for the clinic."""
@@ -340,7 +340,7 @@ class MoveRequestQuerySet(_OfPatientQuerySet):
 class ConsentDecisionQuerySet(_OfPatientQuerySet):
     """Decisions about consents, by who is asking. What was decided is neither changed nor removed in bulk."""
 
-    _patient_path = "episode__patient"
+    patient_path = "episode__patient"
 
     def update(self, **values: Any) -> int:
         """Raise ConsentIsFinal."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from portal.models import User
 
 SYSTEM = "Stepwise"
+DENIED = "access.denied"
 
 
 def record(
@@ -96,6 +97,32 @@ def note_read(
     """
     noted = request.__dict__.setdefault("_reads", {})
     noted[verb, obj._meta.label_lower, str(obj.pk), patient_id] = (obj, clinic, patient_id, {})
+
+
+def note_denial(
+    request: HttpRequest,
+    *,
+    obj: models.Model,
+    clinic: Clinic | None,
+    patient_id: UUID | None,
+    key: str,
+) -> None:
+    """Note that `request` was refused: for `obj`, of this patient, or for a `key` that names nothing.
+
+    Only the page's name, the method and the key are kept: an address may hold a name that somebody searched for.
+    """
+    noted = request.__dict__.setdefault("_reads", {})
+    asked = {"page": _page(request), "method": request.method, "key": key}
+    noted[DENIED, obj._meta.label_lower, str(obj.pk), patient_id] = (obj, clinic, patient_id, asked)
+
+
+def take_back_reads(request: HttpRequest) -> None:
+    """Forget what was noted so far for `request`: its page was not made, so nothing of it was read."""
+    request.__dict__.pop("_reads", None)
+
+
+def _page(request: HttpRequest) -> str:
+    return request.resolver_match.view_name if request.resolver_match else ""
 
 
 def note_list(

@@ -148,6 +148,7 @@ MIDDLEWARE = [
     # Innermost: what a view noted is written before anything else sees the answer.
     "portal.middleware.ReadAudit",
     "patients.middleware.QuietRecord",
+    "patients.middleware.DeniedAttempts",
 ]
 
 ROOT_URLCONF = "portal.urls"

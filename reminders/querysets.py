@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class ReminderQuerySet(models.QuerySet):
     """Planned rows by who is asking and by moment."""
 
+    patient_path = "episode__patient"
+
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """A clinic's rows for its staff; for everyone else their own rows about patients they may see now.
 
@@ -52,6 +54,9 @@ class ReminderQuerySet(models.QuerySet):
 
 class MessageQuerySet(models.QuerySet):
     """Messages by who is asking, and by state."""
+
+    # Over a mail's reminders: it may speak of several patients.
+    patient_path = "reminders__episode__patient"
 
     def abandoned(self) -> Self:
         """Mails tried before that no reminder waits for any more."""

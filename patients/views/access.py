@@ -18,7 +18,7 @@ from patients.actions import ask_to_end, withdraw_asking
 from patients.care import Care, care_of
 from patients.models import RelatedPerson
 from patients.trail import what
-from portal import clock
+from portal import audit, clock
 from portal.models import AuditEvent, User
 
 EVENTS_A_PAGE = 30
@@ -49,8 +49,10 @@ def who_can_see(request: HttpRequest) -> HttpResponse:
         raise Http404
     links = RelatedPerson.objects.own(care.reader).filter(patient=care.patient)
     trail = AuditEvent.objects.of_patient(care.patient.every_id).select_related("actor")
+    # Who was refused has seen nothing, and may be a stranger to be named to nobody: the clinic looks into it.
+    trail = trail.exclude(actor=None).exclude(verb=audit.DENIED)
     # One's own looking would bury everybody else's.
-    trail = trail.exclude(actor=None).exclude(actor=care.reader, action=AuditEvent.Action.READ)
+    trail = trail.exclude(actor=care.reader, action=AuditEvent.Action.READ)
     page = Paginator(trail, EVENTS_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "care": care,
