@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.forms import ResetPasswordForm
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import RequestLoginCodeForm, ResetPasswordForm
+from allauth.core import context, ratelimit
 from django.http import HttpRequest
 
 from portal import clock
@@ -22,4 +24,15 @@ class AskPasswordForm(ResetPasswordForm):
         """Keep the wish; `portal.tasks.answer_requests` answers it."""
         email = str(self.cleaned_data["email"])
         ask_password(email=email, now=clock.now())
+        return email
+
+
+class AskCodeForm(RequestLoginCodeForm):
+    """Ask for a code to sign in with. Nobody is looked up here either."""
+
+    def clean_email(self) -> str:
+        """The address as it is kept. Raises ValidationError for one that was asked for too often."""
+        email = str(self.cleaned_data["email"]).strip().lower()
+        if not ratelimit.consume(context.request, action="request_login_code", key=email):
+            raise get_adapter().validation_error("too_many_login_attempts")
         return email

@@ -79,16 +79,18 @@ def answer_invitation_requests(*, now: datetime) -> int:
     return len(waiting)
 
 
-def invite_again(*, email: str, now: datetime) -> None:
+def invite_again(*, email: str, now: datetime) -> bool:
     """Send a new link to somebody who was invited and has not signed in yet; for anyone else do nothing.
 
-    Nobody is told which of the two it was. A link that was closed after wrong dates of birth is for the
+    Returns whether a link went out; who asked is not told. A link that was closed after wrong dates of birth is for the
     clinic to replace: asking for another must not buy more tries.
     """
     user = User.objects.filter(email__iexact=email, is_active=True).first()
     last = Invitation.objects.filter(user=user).select_related("clinic").first() if user else None
     if user and last and last.accepted_at is None and not last.is_locked:
         invite(user=user, clinic=last.clinic, by=None, now=now, proofs_failed=last.proofs_failed)
+        return True
+    return False
 
 
 def birth_dates_of(user: User) -> set[date]:

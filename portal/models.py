@@ -460,16 +460,19 @@ class Invitation(Record):
 
 
 class InvitationRequest(Record):
-    """Somebody asked for a link at this address, which need not be anyone's. Gone once it was answered."""
+    """Somebody asked for a link or a code at this address, which need not be anyone's. Gone once it was answered."""
 
     class Wish(models.TextChoices):
-        """What the link is for."""
+        """What is asked for."""
 
         INVITATION = "invitation"
         PASSWORD = "password"  # noqa: S105  what is asked for
+        CODE = "code"
 
     email = models.EmailField(max_length=254)
     wish = models.CharField(max_length=10, choices=Wish, default=Wish.INVITATION)
+    # Of a wish for a code: the one that is typed where it was asked for.
+    code = models.CharField(max_length=20, blank=True)
     # Of the page it was asked on: whoever has no account here has chosen none.
     language = models.CharField(max_length=10, choices=Language, default=Language.BRITISH_ENGLISH)
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
 
+from portal.actions import invite_again
 from portal.models import InvitationRequest, User
 
 PASSWORD = InvitationRequest.Wish.PASSWORD
@@ -23,7 +24,7 @@ def ask_password(*, email: str, now: datetime) -> None:
     )
 
 
-def answer_password_requests() -> int:
+def answer_password_requests(*, now: datetime) -> int:
     """Mail who asked for a new password, each address once. Returns how many requests there were.
 
     A request is taken before it is answered: what a crash cuts short is asked again by the person, never mailed twice.
@@ -33,15 +34,20 @@ def answer_password_requests() -> int:
     for email, language in dict(waiting).items():
         if asked.filter(email=email).delete()[0]:
             with translation.override(language):
-                _answer(email)
+                _answer(email, now)
     return len(waiting)
 
 
-def _answer(email: str) -> None:
-    """Send a link to the account at this address; where there is none, say so to whoever reads the address."""
-    user = User.objects.filter(email__iexact=email, is_active=True).first()
-    if user is None:
+def answer_without_account(email: str, now: datetime) -> None:
+    """Send who was invited and has not come in a new invitation; to anyone else say that there is no account."""
+    if not invite_again(email=email, now=now):
         get_adapter().send_mail("account/email/unknown_account", email, {})
+
+
+def _answer(email: str, now: datetime) -> None:
+    user = User.objects.come_in(email)
+    if user is None:
+        answer_without_account(email, now)
         return
     key = f"{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}"
     context = {"user": user, "password_reset_url": _link(key)}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.db.models import Q
 
 if TYPE_CHECKING:
     from portal.models import User
@@ -17,6 +19,19 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(email__iexact=username)
+
+    def come_in(self, email: str) -> User | None:
+        """The account at this address, if a way in may be mailed to it. One query.
+
+        Not to who has never come in: whoever reads that mailbox has not shown yet who they are, and the
+        invitation asks for it.
+        """
+        from portal.models import Invitation  # the model is built from this module
+
+        accepted = Invitation.objects.filter(user=models.OuterRef("pk"), accepted_at__isnull=False)
+        has_password = ~Q(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+        has_been_in = Q(is_staff=True) | has_password | models.Exists(accepted)
+        return self.filter(has_been_in, email__iexact=email, is_active=True).first()
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """Add an account. Without a password nobody can sign in until one is chosen.

@@ -331,7 +331,8 @@ CELERY_BEAT_SCHEDULE = {
     "recover": tick("reminders.tasks.recover", 60),
     "escalate": tick("patients.tasks.escalate", 60),
     "tell_of_access": tick("patients.tasks.tell_of_access", 60 * 60),
-    "answer_requests": tick("portal.tasks.answer_requests", 15),
+    # Often: somebody sits before a page that asks for the code in the mail.
+    "answer_requests": tick("portal.tasks.answer_requests", 5),
     "sync_worklists": tick("patients.tasks.sync_worklists", 30 if STEPWISE_DEMO else 300),
     "check_balance": tick("reminders.tasks.check_balance", 15 * 60),
     "work_on_imports": tick("patients.tasks.work_on_imports", 3),
@@ -418,7 +419,10 @@ TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", 0)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
 ACCOUNT_ADAPTER = "portal.adapters.AccountAdapter"
-ACCOUNT_FORMS = {"reset_password": "portal.account_forms.AskPasswordForm"}
+ACCOUNT_FORMS = {
+    "reset_password": "portal.account_forms.AskPasswordForm",
+    "request_login_code": "portal.account_forms.AskCodeForm",
+}
 # Beside allauth's own limits on every way in: asking for a new invitation.
 ACCOUNT_RATE_LIMITS = {"ask_invitation": "20/h/ip,3/h/key"}
 # Somebody learns by mail that their way to sign in was changed.
@@ -430,6 +434,10 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+# Seconds that a code is good for: time to find the mail, and within what NIST 800-63B allows.
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 10 * 60
+# How often another code may be had without beginning anew.
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = 2
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""

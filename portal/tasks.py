@@ -7,14 +7,17 @@ from celery import shared_task
 from portal import chain, clock, sign_ins
 from portal.actions import answer_invitation_requests
 from portal.heartbeat import beat
+from portal.login_codes import answer_code_requests
 from portal.models import AuditCheck
 from portal.password_requests import answer_password_requests
 
 
 @shared_task
 def answer_requests() -> int:
-    """Send links to those who asked for an invitation or a new password. Returns how many requests there were."""
-    answered = answer_invitation_requests(now=clock.now()) + answer_password_requests()
+    """Mail what was asked for: codes first, for somebody sits waiting. Returns how many requests there were."""
+    now = clock.now()
+    answered = answer_code_requests(now=now)
+    answered += answer_invitation_requests(now=now) + answer_password_requests(now=now)
     beat("answer_requests")
     return answered
 

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal import session_views, views
+from portal.login_codes import AskCode, TypeCode
 from reminders.health import CHECKS
 from reminders.metrics import metrics
 
@@ -34,6 +35,9 @@ urlpatterns = [
     path("", include("patients.urls")),
     path("", include("reminders.urls")),
     path("admin/", admin.site.urls),
+    # In place of allauth's own two pages, which look the address up.
+    path("accounts/login/code/", AskCode.as_view(), name="account_request_login_code"),
+    path("accounts/login/code/confirm/", TypeCode.as_view(), name="account_confirm_login_code"),
     path("accounts/", include("allauth.urls")),
     path("metrics", metrics, name="metrics"),
     # What mail providers report about bounces; each call must bring the secret (settings.ANYMAIL).

@@ -38,7 +38,7 @@ FIELDS: dict[str, tuple[str, str]] = {
         "user invited_by token_hash accepted_at",
         "id created_at clinic expires_at withdrawn_at proofs_failed",
     ),
-    "portal.InvitationRequest": ("email", "id created_at wish language"),
+    "portal.InvitationRequest": ("email code", "id created_at wish language"),
     "portal.OutboxMail": ("to_address subject raw", "id created_at"),
     "procedures.Source": (
         "",

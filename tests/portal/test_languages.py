@@ -10,6 +10,7 @@ from django.utils import translation
 
 from portal import actions, clock, languages
 from portal.models import AuditEvent, User
+from portal.tasks import answer_requests
 from reminders import unsubscribe
 
 CHOOSE = "/language/"
@@ -164,6 +165,7 @@ class TestALinkInAMail:
         Client(headers={"Accept-Language": "en"}).post(
             "/accounts/login/code/", {"email": user.email}
         )
+        answer_requests()
 
         assert mailoutbox[-1].subject == "Su código para iniciar sesión"
         assert "Nadie de la clínica" in mailoutbox[-1].body

@@ -12,8 +12,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
+from portal.actions import accept_invitation, invite
+from portal.models import InvitationRequest, User
 from portal.tasks import answer_requests
-from tests.factories import PASSWORD
+from tests.factories import NOW, PASSWORD
 
 LOGIN = "/accounts/login/"
 
@@ -61,15 +63,161 @@ def test_guessing_is_limited_for_each_account(people, client):
     assert SESSION_KEY not in client.session
 
 
-def test_a_code_by_mail_signs_in(people, client, mailoutbox):
-    answer = client.post("/accounts/login/code/", {"email": "pat@example.com"})
-    assert answer.headers["Location"] == "/accounts/login/code/confirm/"
-    (mail,) = mailoutbox
-    assert mail.to == ["pat@example.com"]
+CODE = "/accounts/login/code/"
+CONFIRM = "/accounts/login/code/confirm/"
+
+
+def code_in(mail) -> str:
     code = re.search(r"^([A-Z0-9]{3,4}-?[A-Z0-9]{3,4})$", mail.body, re.MULTILINE)
     assert code is not None, mail.body
-    client.post("/accounts/login/code/confirm/", {"code": code[1]})
-    assert client.session[SESSION_KEY] == str(people.patient.user.pk)
+    return code[1]
+
+
+class TestCodes:
+    def test_a_code_by_mail_signs_in(self, people, client, mailoutbox):
+        answer = client.post(CODE, {"email": "PAT@example.com", "next": "/plan/"})
+        assert answer.headers["Location"] == f"{CONFIRM}?next=%2Fplan%2F"
+        assert not mailoutbox
+        assert answer_requests() == 1
+        assert answer_requests() == 0
+        (mail,) = mailoutbox
+        assert mail.to == ["pat@example.com"]
+        answer = client.post(answer.headers["Location"], {"code": code_in(mail), "next": "/plan/"})
+        assert answer.headers["Location"] == "/plan/"
+        assert client.session[SESSION_KEY] == str(people.patient.user.pk)
+
+    def test_a_code_is_good_in_the_browser_that_asked_for_it_alone(
+        self, people, client, mailoutbox, stopped_clock
+    ):
+        other = Client()
+        for browser in (client, other):
+            browser.post(CODE, {"email": "pat@example.com"})
+            stopped_clock.shift(timedelta(seconds=30))
+        answer_requests()
+        first, second = mailoutbox
+        other.post(CONFIRM, {"code": code_in(first)})
+        assert SESSION_KEY not in other.session
+        other.post(CONFIRM, {"code": code_in(second)})
+        assert SESSION_KEY in other.session
+
+    def test_three_wrong_codes_end_it(self, people, client, mailoutbox):
+        client.post(CODE, {"email": "pat@example.com"})
+        answer_requests()
+        for _ in range(2):
+            assert client.post(CONFIRM, {"code": "XXXX-XXXX"}).status_code == 200
+        assert client.post(CONFIRM, {"code": "XXXX-XXXX"}).headers["Location"] == CODE
+        client.post(CONFIRM, {"code": code_in(mailoutbox[0])})
+        assert SESSION_KEY not in client.session
+
+    def test_another_code_takes_the_place_of_the_first(
+        self, people, client, mailoutbox, stopped_clock
+    ):
+        client.post(CODE, {"email": "pat@example.com"})
+        stopped_clock.shift(timedelta(seconds=30))
+        assert "Send a new code" in client.get(CONFIRM).text
+        answer = client.post(CONFIRM, {"action": "resend"}, follow=True)
+        assert "A new code is on its way." in answer.text
+        answer_requests()
+        first, second = mailoutbox
+        client.post(CONFIRM, {"code": code_in(first)})
+        assert SESSION_KEY not in client.session
+        client.post(CONFIRM, {"code": code_in(second)})
+        assert SESSION_KEY in client.session
+
+    def test_a_code_does_not_live_long(self, people, client, mailoutbox, stopped_clock):
+        client.post(CODE, {"email": "pat@example.com"})
+        answer_requests()
+        stopped_clock.shift(timedelta(minutes=11))
+        answer = client.post(CONFIRM, {"code": code_in(mailoutbox[0])}, follow=True)
+        assert "This code is too old by now." in answer.text
+        assert SESSION_KEY not in client.session
+
+    def test_a_code_is_asked_for_three_times_a_minute_at_most(self, people, client):
+        for _ in range(3):
+            Client().post(CODE, {"email": "pat@example.com"})
+        assert Client().post(CODE, {"email": "Pat@example.com"}).status_code != 302
+        assert InvitationRequest.objects.count() == 3
+
+    def test_a_strange_address_is_told_once_and_nobody_gets_in_by_a_guess(self, people, mailoutbox):
+        browsers = [Client(), Client()]
+        for browser in browsers:
+            browser.post(CODE, {"email": "stranger@example.com"})
+        code = InvitationRequest.objects.first().code
+        answer_requests()
+        (mail,) = mailoutbox
+        assert mail.to == ["stranger@example.com"]
+        assert code not in mail.body
+        for browser in browsers:
+            answer = browser.post(CONFIRM, {"code": code})
+            assert answer.status_code == 200
+            assert "Incorrect code" in answer.text
+            assert SESSION_KEY not in browser.session
+
+    def test_a_deactivated_account_gets_no_code(self, people, client, mailoutbox):
+        client.post(CODE, {"email": "pat@example.com"})
+        code = InvitationRequest.objects.get().code
+        User.objects.filter(email="pat@example.com").update(is_active=False)
+        answer_requests()
+        assert code not in mailoutbox[0].body
+        client.post(CONFIRM, {"code": code})
+        assert SESSION_KEY not in client.session
+
+    def test_who_never_came_in_gets_the_invitation_again_and_no_way_past_the_proof(
+        self, people, client, mailoutbox, django_capture_on_commit_callbacks
+    ):
+        User.objects.filter(email="pat@example.com").update(password="!")
+        invite(user=people.patient.user, clinic=people.clinic, by=people.clerk, now=NOW)
+        mailoutbox.clear()
+        for path in (CODE, "/accounts/password/reset/"):
+            client.post(path, {"email": "pat@example.com"})
+        code = InvitationRequest.objects.get(wish="code").code
+        with django_capture_on_commit_callbacks(execute=True):
+            answer_requests()
+        assert all("/invitation/" in mail.body for mail in mailoutbox)
+        assert {mail.to[0] for mail in mailoutbox} == {"pat@example.com"}
+        client.post(CONFIRM, {"code": code})
+        assert SESSION_KEY not in client.session
+
+    def test_who_was_never_invited_does_not_come_in_either(self, people, client, mailoutbox):
+        User.objects.filter(email="pat@example.com").update(password="!")
+        client.post(CODE, {"email": "pat@example.com"})
+        code = InvitationRequest.objects.get().code
+        answer_requests()
+        (mail,) = mailoutbox
+        assert code not in mail.body
+        client.post(CONFIRM, {"code": code})
+        assert SESSION_KEY not in client.session
+
+    def test_who_accepted_an_invitation_without_a_password_signs_in_by_code(
+        self, people, client, mailoutbox
+    ):
+        invitation = invite(
+            user=people.patient.user, clinic=people.clinic, by=people.clerk, now=NOW
+        )
+        accept_invitation(invitation=invitation, password=None, now=NOW)
+        mailoutbox.clear()
+        client.post(CODE, {"email": "pat@example.com"})
+        answer_requests()
+        client.post(CONFIRM, {"code": code_in(mailoutbox[0])})
+        assert SESSION_KEY in client.session
+
+    def test_the_whole_way_is_the_same_work_for_every_address(self, people, mailoutbox):
+        ways = set()
+        for address in ("pat@example.com", "stranger@example.com"):
+            browser, costs = Client(), []
+            for act in (
+                lambda: browser.post(CODE, {"email": address}),  # noqa: B023 - called in its turn
+                lambda: browser.get(CONFIRM),  # noqa: B023
+                lambda: browser.post(CONFIRM, {"code": "XXXX-XXXX"}),  # noqa: B023
+                lambda: browser.post(CONFIRM, {"action": "resend"}),  # noqa: B023
+            ):
+                with CaptureQueriesContext(connection) as queries:
+                    answer = act()
+                text = without_token(answer.text).replace(address, "")
+                costs.append((len(queries), answer.status_code, text))
+            ways.add(tuple(costs))
+        assert len(ways) == 1
+        assert not mailoutbox
 
 
 @pytest.mark.parametrize("path", ["/accounts/login/code/", "/accounts/password/reset/"])
