@@ -248,6 +248,28 @@ class Decision(models.Model):
         return f"{self.outcome}: {self.gate}"
 
 
+class PlanChange(Record):
+    """What one new plan changed for the people who get its mail, kept from the diff that was written.
+
+    `news` holds for each recipient's key what `reminders.changes.News` describes. Written by `reconciler` alone;
+    a first plan is no change.
+    """
+
+    episode = models.ForeignKey(
+        Episode, on_delete=models.CASCADE, related_name="plan_changes", db_index=False
+    )
+    news = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("change of a plan")
+        verbose_name_plural = _("changes of plans")
+        ordering = ("-created_at", "id")
+        indexes = (models.Index(fields=("episode", "-created_at"), name="plan_change_by_episode"),)
+
+    def __str__(self) -> str:
+        return f"{self.episode_id} {self.created_at:%Y-%m-%d %H:%M}"
+
+
 class Preference(Record):
     """One person's choice about one category of mail; no row means that mail is wanted."""
 

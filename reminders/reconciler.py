@@ -17,9 +17,10 @@ from django.db import transaction
 from patients.models import Episode, PlanRequest
 from reminders import telling
 from reminders.bulk import insert_rows, update_rows
+from reminders.changes import news_of
 from reminders.diff import Diff, Existing, compare
 from reminders.inputs import case_of, read_episodes, rules_of
-from reminders.models import Message, Reminder
+from reminders.models import Message, PlanChange, Reminder
 from reminders.overrides import NONE, Choices, overridden
 from reminders.planner import Case, Intent, Key, Rule, plan
 from reminders.written import CHANGED, NEW, changed_row, new_row
@@ -142,6 +143,7 @@ def _write(diffs: Mapping[UUID, Diff], now: datetime) -> None:
     insert_rows(Reminder, NEW, new)
     update_rows(Reminder, CHANGED, [changed_row(item, now) for item in changes])
     _withdraw(item.existing.message_id for item in changes if item.existing)
+    _keep(diffs, now)
     _look_again((key for key, diff in diffs.items() if diff.is_in_flight), now)
 
 
@@ -150,6 +152,16 @@ def _withdraw(messages: Iterable[UUID | None]) -> None:
     ids = {message_id for message_id in messages if message_id is not None}
     if ids:
         Message.objects.filter(id__in=ids).abandoned().update(state=Message.State.WITHDRAWN)
+
+
+def _keep(diffs: Mapping[UUID, Diff], now: datetime) -> None:
+    """Keep what readers are shown of a change. One query, and none where no reader has to know."""
+    found = ((episode_id, news_of(diff)) for episode_id, diff in diffs.items())
+    PlanChange.objects.bulk_create(
+        PlanChange(episode_id=episode_id, news=news, created_at=now)
+        for episode_id, news in found
+        if news
+    )
 
 
 def _look_again(ids: Iterable[UUID], now: datetime) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby
 
+from django.db.models import prefetch_related_objects
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -22,6 +23,7 @@ from procedures.offsets import Offset
 from procedures.wording import NoWords, words_of
 from reminders.emails import Writer
 from reminders.models import Reminder
+from reminders.news import Changes, changes_of
 from reminders.reading import (
     Answer,
     AnswerKey,
@@ -73,22 +75,13 @@ class Phase:
     entries: list[Entry] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One time that surgery was moved. Local days."""
-
-    told_on: date
-    old: date
-    new: date
-
-
 @dataclass(slots=True)
 class Plan:
     """What the page shows."""
 
     episode: Episode
     phases: list[Phase]
-    moves: list[Move]
+    changes: list[Changes]
 
     @property
     def entries(self) -> list[Entry]:
@@ -98,8 +91,11 @@ class Plan:
 
 def build(care: Care, episode: Episode) -> Plan:
     """Lay out one episode as its reader sees it. A constant number of queries."""
-    own = own_rows(care, [episode]).with_words().order_by("local_date", "local_time", "id")
-    rows = attach(care, [episode], own)
+    own = own_rows(care, [episode]).select_related("appointment__location", "step")
+    rows = attach(care, [episode], own.order_by("local_date", "local_time", "id"))
+    without_date = _steps_without_date(care, episode)
+    # The words of both in one query.
+    prefetch_related_objects([*(row.step for row in rows if row.step), *without_date], "texts")
     entries = [
         *_steps(care, [row for row in rows if _belongs(row, care)]),
         *_visits(care, episode),
@@ -107,8 +103,8 @@ def build(care: Care, episode: Episode) -> Plan:
         *_surgery(care, episode),
     ]
     phases = _phases(episode, sorted(entries, key=lambda entry: entry.on))
-    _add_undated(phases, _undated(care, episode))
-    return Plan(episode, phases, _moves(rows))
+    _add_undated(phases, _undated(care, without_date))
+    return Plan(episode, phases, changes_of(care, episode, rows))
 
 
 def _belongs(row: Reminder, care: Care) -> bool:
@@ -223,17 +219,21 @@ def _surgery(care: Care, episode: Episode) -> Iterator[Entry]:
         )
 
 
-def _undated(care: Care, episode: Episode) -> Iterator[tuple[str, Entry]]:
-    """The steps that hang on an event without a date, each with that event; none once the episode is closed."""
+def _steps_without_date(care: Care, episode: Episode) -> list[Step]:
+    """The steps that hang on an event without a date; none once the episode is closed."""
     if not episode.is_open:
-        return
+        return []
     anchors, attributes = episode.anchors, episode.patient.attributes(_on(episode, care))
-    steps = episode.version.steps.exclude(anchor__in=["appointment", *anchors]).with_texts()
+    steps = episode.version.steps.exclude(anchor__in=["appointment", *anchors])
+    return [step for step in steps if holds(step.condition, attributes)]
+
+
+def _undated(care: Care, steps: Iterable[Step]) -> Iterator[tuple[str, Entry]]:
+    """An entry for each of these steps, with the event that it hangs on."""
     for step in steps:
-        if holds(step.condition, attributes):
-            # As if the event were today: near steps before far ones.
-            on = Offset(step.offset_value, step.offset_unit).added_to(care.today)
-            yield step.anchor, _undated_entry(step, care.reader.language, on)
+        # As if the event were today: near steps before far ones.
+        on = Offset(step.offset_value, step.offset_unit).added_to(care.today)
+        yield step.anchor, _undated_entry(step, care.reader.language, on)
 
 
 def _undated_entry(step: Step, language: str, on: date) -> Entry:
@@ -302,17 +302,3 @@ def _span(episode: Episode, phase: str) -> str:
             return _("%(first)s to %(last)s") % {"first": _day(first), "last": _day(last)}
         begins = ends
     return ""
-
-
-def _moves(rows: Iterable[Reminder]) -> list[Move]:
-    """The times that surgery was moved, the latest first."""
-    found = [
-        Move(
-            row.local_date,
-            date.fromisoformat(row.context["old"]),
-            date.fromisoformat(row.context["new"]),
-        )
-        for row in rows
-        if row.kind == Reminder.Kind.SURGERY_MOVED and {"old", "new"} <= row.context.keys()
-    ]
-    return found[::-1]

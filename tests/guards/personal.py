@@ -227,6 +227,7 @@ FIELDS: dict[str, tuple[str, str]] = {
         "id created_at clinic message_id state attempts sent_at bounced_at",
     ),
     "reminders.Decision": ("reminder gate value", "id decided_at outcome"),
+    "reminders.PlanChange": ("episode news", "id created_at"),
     "reminders.Preference": ("user category is_on", "id created_at changed_at"),
     "reminders.Suppression": ("address reason response", "id created_at lifted_at"),
     "reminders.SendingChannel": (

@@ -11,7 +11,7 @@ from django.urls import reverse
 from patients.models import Episode, PlanRequest, StepResponse
 from patients.querysets import EpisodeQuerySet
 from portal.models import AuditEvent
-from reminders import actions, unsubscribe
+from reminders import unsubscribe
 from reminders.models import Decision, Message, Preference, Reminder
 from tests.factories import NOW, make_message, make_reminder
 
@@ -202,14 +202,6 @@ class TestPlan:
     def test_what_does_not_apply_is_not_there(self, planned, sign_in):
         assert "Stop smoking" in sign_in(planned.patient.user).get("/plan/").text
         assert "Stop smoking" not in sign_in(planned.other_patient.user).get("/plan/").text
-
-    def test_a_move_is_told(self, planned, sign_in):
-        new = planned.surgery_on + timedelta(days=14)
-        actions.move_anchor(
-            episode=planned.episode, anchor="surgery", on=new, by=planned.clerk, now=NOW
-        )
-        text = sign_in(planned.patient.user).get("/plan/").text
-        assert "Surgery was moved from Monday 27 April to Monday 11 May 2026" in text
 
     def test_a_foreign_episode_is_not_shown(self, planned, sign_in):
         Episode.objects.filter(pk=planned.other_episode.pk).update(side="both")

@@ -1,0 +1,132 @@
+"""What changed lately, on the page “My plan”: the plan's own changes in words, day by day, the latest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from patients.care import Care
+from patients.models import Appointment, Episode
+from portal.day_words import date_format
+from reminders.changes import News
+from reminders.emails import Writer
+from reminders.models import PlanChange, Reminder
+from reminders.reading import title
+from reminders.reasons import event
+
+SHOWN_FOR = timedelta(days=60)
+MOST = 20
+# Steps named in one line; the others are counted.
+NAMED = 5
+
+
+@dataclass(slots=True)
+class Changes:
+    """What changed on one local day, a sentence each."""
+
+    on: date
+    lines: list[str] = field(default_factory=list)
+
+
+def changes_of(care: Care, episode: Episode, rows: Iterable[Reminder]) -> list[Changes]:
+    """The changes of the last weeks that the reader is told of. `rows` are the reader's own. One query."""
+    kept = PlanChange.objects.filter(episode=episode, created_at__gte=care.now - SHOWN_FOR)
+    by_key, days = {row.step_key: row for row in rows}, dict[date, Changes]()
+    names = _Names(by_key, Writer(), {str(row.pk): row for row in episode.appointments.all()})
+    for created_at, news in kept.values_list("created_at", "news")[:MOST]:
+        lines = list(_lines(news.get(str(care.reader.pk), {}), names, care))
+        if lines:
+            on = created_at.astimezone(care.zone).date()
+            days.setdefault(on, Changes(on)).lines += lines
+    return list(days.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What steps and visits are called, by their keys."""
+
+    rows: Mapping[str, Reminder]
+    writer: Writer
+    visits: Mapping[str, Appointment]
+
+    def of_steps(self, keys: Iterable[str]) -> list[str]:
+        """The titles of steps, each once and without those that were never the reader's."""
+        titles = (title(self.rows[key], self.writer) for key in keys if key in self.rows)
+        return list(dict.fromkeys(titles))
+
+    def of_dropped(self, keys: Iterable[str]) -> list[str]:
+        """The same of steps that were taken out, but for those that went because they are done."""
+        return self.of_steps(key for key in keys if not self._ends_by_itself(key))
+
+    def _ends_by_itself(self, key: str) -> bool:
+        row = self.rows.get(key)
+        return row is None or row.step is None or bool(row.step.ends_when)
+
+
+def _lines(news: News, names: _Names, care: Care) -> Iterator[str]:
+    if news.get("is_other_version"):
+        yield _("The clinic has a newer version of this plan, and yours follows it now.")
+    for key, (old, new) in news.get("dates", {}).items():
+        yield _moved_event(key, old, new, names, care)
+    for key in news.get("visits_off", ()):
+        if key in names.visits:
+            visit = names.visits[key]
+            values = {"visit": visit.get_kind_display(), "day": _day(visit.local_date)}
+            yield _("%(visit)s on %(day)s: called off.") % values
+    yield from _steps(news, names)
+
+
+def _moved_event(key: str, old: str, new: str, names: _Names, care: Care) -> str:
+    visit = names.visits.get(key)
+    what = visit.get_kind_display() if visit else _sentence(event(key))
+    values = {"what": what, "old": _moment(old, care), "new": _moment(new, care)}
+    return _("%(what)s: moved from %(old)s to %(new)s.") % values
+
+
+def _steps(news: News, names: _Names) -> Iterator[str]:
+    moved = [f"{one} ({_day(date.fromisoformat(new))})" for one, new in _moved_steps(news, names)]
+    added = names.of_steps(news.get("new", ()))
+    words: Mapping[str, list[str]] = {
+        _("Moved with it: %(steps)s.") if news.get("dates") else _("Moved: %(steps)s."): moved,
+        _("New: %(steps)s.") if news.get("is_other_version") else _("With a date now: %(steps)s."): added,
+        _("No longer in your plan: %(steps)s."): names.of_dropped(news.get("dropped", ())),
+    }  # fmt: skip
+    for sentence, steps in words.items():
+        if steps:
+            yield sentence % {"steps": _some(steps)}
+
+
+def _moved_steps(news: News, names: _Names) -> Iterator[tuple[str, str]]:
+    for key, _old, new in news.get("moved", ()):
+        for one in names.of_steps([key]):
+            yield one, new
+
+
+def _some(steps: list[str]) -> str:
+    """The first few, and how many more."""
+    more = len(steps) - NAMED
+    shown = ", ".join(steps[:NAMED])
+    if more <= 0:
+        return shown
+    values: dict[str, Any] = {"steps": shown, "n": more}
+    return ngettext("%(steps)s and %(n)d more", "%(steps)s and %(n)d more", more) % values
+
+
+def _moment(text: str, care: Care) -> str:
+    """A day, or the local time of a visit."""
+    if "T" not in text:
+        return _day(date.fromisoformat(text))
+    return date_format(datetime.fromisoformat(text).astimezone(care.zone), "D j M Y, H:i")
+
+
+def _day(day: date) -> str:
+    return date_format(day, "D j M Y")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
