@@ -1,47 +1,108 @@
 """Takes pictures of every page of a running demo, at each width, light, dark and right to left: `make screenshots`.
 
 Needs `make run` in another terminal. Pictures go to var/screenshots/, one folder for each person. Says which
-pages are wider than the screen, and ends with 1 where one is.
+pages are wider than the screen or did not come, and ends with 1 where one did. What was looked at stands in
+docs/screens.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 PASSWORD = "walk-with-stepwise"  # noqa: S105 - published on purpose, as portal/demo.py says
 WIDTHS = (320, 390, 768, 1280)
 # Name, colour scheme, language: the last one is read from right to left.
 KINDS = (("light", "light", "en-gb"), ("dark", "dark", "en-gb"), ("rtl", "light", "ar"))
+KEY = "[0-9a-f-]{36}"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture. `first` is what an address of a row looks like: the first such link on the page is followed.
+
+    `sends` is a form on it to send as it is, so that its errors show; `opens` a fold to open.
+    """
+
+    name: str
+    path: str
+    first: str = ""
+    sends: str = ""
+    opens: str = ""
+
+
+def shots(*paths: str) -> tuple[Shot, ...]:
+    """Pictures of pages as they come, named by their addresses."""
+    return tuple(Shot(path.strip("/").replace("/", "-") or "home", path) for path in paths)
+
+
 ANYBODY = (
-    "/", "/accounts/login/", "/accounts/login/code/", "/accounts/password/reset/", "/invitation/new/",
-    "/invitation/asked/", "/invitation/no-such-link/", "/unsubscribe/no-such-link/", "/offline/", "/nothing-here/",
-    "/outbox/",
+    *shots("/", "/accounts/login/", "/accounts/login/code/", "/accounts/password/reset/", "/invitation/new/",
+           "/invitation/asked/", "/offline/", "/outbox/", "/accounts/signup/"),
+    Shot("login-errors", "/accounts/login/", sends="main form.sw-form"),
+    Shot("code-errors", "/accounts/login/code/", sends="main form.sw-form"),
+    Shot("invitation-new-errors", "/invitation/new/", sends="main form.sw-form"),
+    Shot("invitation-void", "/invitation/no-such-link/"),
+    Shot("unsubscribe-void", "/unsubscribe/no-such-link/"),
+    Shot("error-404", "/nothing-here/"),
 )  # fmt: skip
 PATIENT = (
-    "/today/", "/plan/", "/appointments/", "/appointments/calendar/", "/messages/", "/check-in/",
-    "/check-in/history/", "/exercises/", "/smoke-free/", "/smoke-free/plan/", "/x-rays/", "/consents/", "/guide/",
-    "/settings/reminders/", "/who-can-see/", "/accounts/2fa/", "/accounts/password/change/",
+    *shots("/today/", "/plan/", "/appointments/", "/appointments/calendar/", "/messages/", "/check-in/",
+           "/check-in/history/", "/exercises/", "/smoke-free/", "/smoke-free/plan/", "/x-rays/", "/consents/",
+           "/guide/", "/settings/reminders/", "/who-can-see/", "/my-data/", "/my-data/phone/", "/my-data/email/",
+           "/accounts/2fa/", "/accounts/password/change/", "/accounts/logout/"),
+    Shot("appointment", "/appointments/", first=f"/appointments/{KEY}/$"),
+    Shot("appointment-move", "/appointments/", first=f"/appointments/{KEY}/move/$"),
+    Shot("appointment-move-errors", "/appointments/", first=f"/appointments/{KEY}/move/$", sends="main form.sw-form"),
+    Shot("message", "/messages/", first=f"/messages/{KEY}/$"),
+    Shot("why", "/messages/", first=f"/why/{KEY}/$"),
+    Shot("check-in-errors", "/check-in/", sends="main form.sw-form"),
+    Shot("check-in-result", "/check-in/history/", first=f"/check-in/{KEY}/$"),
+    Shot("smoke-free-slip", "/smoke-free/", opens="main details"),
+    Shot("smoke-free-plan-errors", "/smoke-free/plan/", sends="main form.sw-form"),
+    Shot("consent", "/consents/", first=f"/consents/{KEY}/[^/]+/$"),
+    Shot("consent-errors", "/consents/", first=f"/consents/{KEY}/[^/]+/$", sends="main form.sw-form"),
+    Shot("phone-errors", "/my-data/phone/", sends="main form.sw-form"),
+    Shot("email-errors", "/my-data/email/", sends="main form.sw-form"),
+    Shot("password-errors", "/accounts/password/change/", sends="main form.sw-form"),
+    Shot("guide-page", "/guide/", first="/guide/(?!.*(print|pdf))[^/]+/$"),
+    Shot("guide-print", "/guide/", first="/guide/[^/]+/print/$"),
+    Shot("guide-search", "/guide/?q=pain"),
 )  # fmt: skip
-STAFF = (
+# What pages look like to people with whom something is otherwise.
+STATE = shots(
+    "/today/", "/plan/", "/appointments/", "/messages/", "/x-rays/", "/exercises/", "/check-in/"
+)
+STAFF = shots(
     "/admin/", "/admin/patients/patient/", "/admin/patients/patient/add/", "/admin/patients/episode/",
     "/admin/patients/appointment/", "/admin/reminders/reminder/", "/admin/reminders/message/",
     "/admin/sending/", "/admin/procedures/pathwayversion/", "/admin/procedures/disagreement/",
     "/admin/procedures/slot/",
 )  # fmt: skip
-PEOPLE: dict[str, tuple[str, tuple[str, ...]]] = {
+PEOPLE: dict[str, tuple[str, tuple[Shot, ...]]] = {
     "nobody": ("", ANYBODY),
     "patient": ("alex@patients.example", PATIENT),
     "parent": ("sam@patients.example", PATIENT),
+    "at-home": ("tobias.elmsgrove@patients.example", PATIENT),
+    "without-operation": ("imre.holloway@patients.example", STATE),
+    "day-of-surgery": ("bram.kestlewood@patients.example", STATE),
+    "finished": ("wren.aldersyde@patients.example", STATE),
+    "called-off": ("callum.reedsmouth@patients.example", STATE),
+    "moved": ("hiroshi.pennywell@patients.example", STATE),
+    "died": ("lars.meadowcroft@patients.example", STATE),
+    "former-carer": ("obinna@families.example", STATE),
     "clerk": ("clerk@brackenfield.example", STAFF),
     "manager": ("manager@brackenfield.example", STAFF),
 }
+WITH_PASSWORD = {"patient", "parent", "clerk", "manager"}
 
 
 def main() -> None:
@@ -50,6 +111,9 @@ def main() -> None:
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="where the demo runs")
     parser.add_argument("--to", type=Path, default=Path("var/screenshots"))
     parser.add_argument("--only", action="append", default=[], choices=PEOPLE, help="one person")
+    parser.add_argument(
+        "--page", action="append", default=[], help="one page, by its picture's name"
+    )
     options = parser.parse_args()
     program = (
         os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -59,32 +123,36 @@ def main() -> None:
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
-        too_wide = 0
-        for picture, is_too_wide in take_all(browser, options.url, options.to, options.only):
-            too_wide += is_too_wide
-            print(picture, "WIDER THAN THE SCREEN" if is_too_wide else "")  # noqa: T201 - progress on the terminal
+        faults = 0
+        for person in options.only or PEOPLE:
+            for picture, fault in take_all(browser, options, person):
+                faults += bool(fault)
+                print(picture, fault)  # noqa: T201 - progress on the terminal
         browser.close()
-    sys.exit(1 if too_wide else 0)
+    sys.exit(1 if faults else 0)
 
 
 def take_all(
-    browser: Browser, url: str, folder: Path, only: list[str]
-) -> Iterator[tuple[Path, bool]]:
-    """Sign in as each person once for each kind, and picture every page at each width."""
-    for person, (email, paths) in PEOPLE.items():
-        if only and person not in only:
-            continue
-        for name, scheme, language in KINDS:
-            context = browser.new_context(
-                base_url=url, color_scheme=scheme, locale=language, service_workers="block"
-            )
-            page = context.new_page()
-            if email:
-                sign_in(page, email)
-            choose_language(page, language)
-            yield from take(page, paths, folder / person, name)
-            choose_language(page, "en-gb")
-            context.close()
+    browser: Browser, options: argparse.Namespace, person: str
+) -> Iterator[tuple[str, str]]:
+    """Sign in as one person, once for all kinds, and picture every page at each width."""
+    email, wanted = PEOPLE[person]
+    wanted = tuple(shot for shot in wanted if not options.page or shot.name in options.page)
+    state = None
+    for name, scheme, language in KINDS:
+        context = browser.new_context(
+            base_url=options.url, color_scheme=scheme, locale=language, service_workers="block",
+            storage_state=state,
+        )  # fmt: skip
+        page = context.new_page()
+        if email and state is None:
+            sign_in(context, page, email, by_code=person not in WITH_PASSWORD)
+            state = context.storage_state()
+        choose_language(page, language)
+        for shot in wanted:
+            yield from take(page, shot, options.to / person, name)
+        choose_language(page, "en-gb")
+        context.close()
 
 
 def choose_language(page: Page, language: str) -> None:
@@ -94,28 +162,67 @@ def choose_language(page: Page, language: str) -> None:
         page.locator(f"footer [value='{language}']").first.click()
 
 
-def sign_in(page: Page, email: str) -> None:
-    """Sign in with the demo's password."""
-    page.goto("/accounts/login/")
-    page.locator("[name=login]").fill(email)
-    page.locator("[name=password]").fill(PASSWORD)
+def sign_in(context: BrowserContext, page: Page, email: str, *, by_code: bool) -> None:
+    """Sign in with the demo's password, or with a code out of the demo's outbox."""
+    page.goto("/accounts/login/code/" if by_code else "/accounts/login/")
+    page.locator("main form [type=email]").first.fill(email)
+    if not by_code:
+        page.locator("[name=password]").fill(PASSWORD)
     page.locator("main form [type=submit]").first.click()
+    if by_code:
+        page.wait_for_url("**/confirm/**")
+        page.locator("[name=code]").fill(code_of(context, email))
+        page.locator("main form [type=submit]").first.click()
     page.wait_for_url(lambda address: "login" not in address)
 
 
-def take(
-    page: Page, paths: tuple[str, ...], folder: Path, kind: str
-) -> Iterator[tuple[Path, bool]]:
-    """Picture each page in full at each width, and tell whether it has to be scrolled sideways."""
+def code_of(context: BrowserContext, email: str) -> str:
+    """The newest code in the outbox for this address. Raises RuntimeError where none comes."""
+    for _try in range(30):
+        mails = context.request.get(f"/outbox/?address={email}").text()
+        # The newest first; other mails of the address hold no such code.
+        for path in re.findall(rf'href="(/outbox/{KEY}/)', mails)[:2]:
+            text = context.request.get(f"{path}?tab=text").text()
+            if found := re.search(r"\b([A-Z0-9]{3,4}-[A-Z0-9]{3,4})\b", text):
+                return found[1]
+        context.pages[0].wait_for_timeout(1000)
+    raise RuntimeError(f"No code came for {email}: does the demo's worker run?")
+
+
+def take(page: Page, shot: Shot, folder: Path, kind: str) -> Iterator[tuple[str, str]]:
+    """Picture one page in full at each width, and tell what is wrong with it, if anything can be measured."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        page.goto(path)
-        name = path.strip("/").replace("/", "-") or "home"
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            file = folder / f"{name}-{width}-{kind}.png"
-            page.screenshot(path=file, full_page=True)
-            yield file, page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    if fault := go(page, shot):
+        yield f"{folder.name}/{shot.name}", fault
+        return
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        file = folder / f"{shot.name}-{width}-{kind}.png"
+        page.screenshot(path=file, full_page=True)
+        is_too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        yield str(file), "WIDER THAN THE SCREEN" if is_too_wide else ""
+
+
+def go(page: Page, shot: Shot) -> str:
+    """Bring the page to where it is to be pictured. Returns what went wrong; nothing where there is no such row."""
+    answer = page.goto(shot.path)
+    if answer is not None and answer.status >= 500:
+        return f"ANSWERED {answer.status}"
+    if shot.first:
+        addresses = page.evaluate(
+            "[...document.querySelectorAll('main a[href]')].map(a => a.getAttribute('href'))"
+        )
+        found = next((one for one in addresses if re.search(shot.first, one.split("?")[0])), None)
+        if found is None:
+            return ""
+        page.goto(found)
+    if shot.opens and page.locator(shot.opens).count():
+        page.locator(shot.opens).first.evaluate("fold => { fold.open = true }")
+    form = page.locator(shot.sends) if shot.sends else None
+    if form and form.count():
+        with page.expect_navigation():
+            form.first.evaluate("form => { form.noValidate = true; form.requestSubmit() }")
+    return ""
 
 
 if __name__ == "__main__":

@@ -23,9 +23,14 @@ class Part:
     uses_wheelchair: bool = False
     login: Login | None = None
     carers: tuple[Login, ...] = ()
+    # Somebody who had access, until a month ago.
+    former_carer: Login | None = None
     email: str | None = None
     moved_by: int = 0
     is_cancelled: bool = False
+    # Added to the clinic's list, with no operation booked yet; `surgery_in` is when one might be.
+    has_no_operation: bool = False
+    closed_after: int | None = None
     died_after: int | None = None
     misses_xray: bool = False
     booked_before: int = 84
@@ -91,14 +96,21 @@ CHILDREN: tuple[Part, ...] = (
     Part("Elif Sandbourne", 30, 11, "right", carers=(_carer("Murat Sandbourne"),), uses_wheelchair=True),
     Part("Kit Havergate", 4, 8, carers=(_carer("Rowan Havergate"), _carer("Jamie Havergate"))),
     Part("Pilar Ashgrove", -4, 5, "right", carers=(_carer("Lucia Ashgrove"),)),
-    Part("Emeka Longstaff", -18, 13, carers=(_carer("Ngozi Longstaff"),), uses_wheelchair=True),
+    Part("Emeka Longstaff", -18, 13, carers=(_carer("Ngozi Longstaff"),), uses_wheelchair=True,
+         former_carer=_carer("Obinna Longstaff")),
     Part("Freya Millbrook", -95, 10, "right", carers=(_carer("Astrid Millbrook"),), misses_xray=True),
     Part("Otis Greenhalgh", -400, 12, carers=(_carer("Maeve Greenhalgh"),)),
 )  # fmt: skip
+
+# Whose treatment is over, and whose has not begun.
+OTHERS: tuple[Part, ...] = (
+    Part("Wren Aldersyde", -380, 39, closed_after=366),
+    Part("Imre Holloway-Tan", 90, 33, has_no_operation=True),
+)
 
 SECOND_CLINIC: tuple[Part, ...] = (
     Part("Silke Dunmarrow", 20, 33, "right", uses_nicotine=True, booked_before=60),
     Part("Arjun Tidewell", -10, 46, booked_before=60),
 )
 
-CAST: tuple[Part, ...] = NAMED + ADULTS + CHILDREN
+CAST: tuple[Part, ...] = NAMED + ADULTS + CHILDREN + OTHERS

@@ -52,6 +52,9 @@ class Story:
         booked_at = time(9 + self.number % 7, 5 * self.number % 60)
         decided_on = self.surgery_on - timedelta(days=self.part.booked_before)
         decided_on = min(decided_on, self.stage.today - timedelta(days=1))
+        if self.part.has_no_operation:
+            yield self._event(decided_on, booked_at, self._arrive)
+            return
         yield self._event(decided_on, booked_at, self._book)
         yield from self._before_surgery()
         if not self.part.is_cancelled:
@@ -97,6 +100,12 @@ class Story:
             day = self._discharge_on + timedelta(days=days)
             yield self._event(day, time(8, self.number % 60), partial(self._check_in, days))
         yield from self._exercising()
+        if self.part.former_carer is not None:
+            ended_on = self.stage.today - timedelta(days=30)
+            yield self._event(ended_on, time(10, 30), self._end_access)
+        if self.part.closed_after is not None:
+            closed_on = self._final_surgery_on + timedelta(days=self.part.closed_after)
+            yield self._event(closed_on, time(14), self._close)
         if self.part.died_after is not None:
             died_on = self._final_surgery_on + timedelta(days=self.part.died_after)
             yield self._event(died_on, time(16), self._die)
@@ -111,9 +120,12 @@ class Story:
 
     # --- What happens ------------------------------------------------------------------------
 
-    def _book(self, now: datetime) -> None:
+    def _arrive(self, now: datetime) -> None:
         self.patient = self._register(now)
         self._link_and_invite(now)
+
+    def _book(self, now: datetime) -> None:
+        self._arrive(now)
         self.episode, _ = actions.book(
             patient=self.patient,
             version=self.stage.versions["child" if self.part.is_child else "adult"],
@@ -146,7 +158,8 @@ class Story:
         return f"{part.given_name}.{part.family_name.split('-')[0]}@patients.example".lower()
 
     def _link_and_invite(self, now: datetime) -> None:
-        for carer in self.part.carers:
+        former = (self.part.former_carer,) if self.part.former_carer else ()
+        for carer in self.part.carers + former:
             link = records.link_carer(
                 patient=self.patient, email=carer.email, name=carer.name, relationship="parent",
                 by=self.stage.staff["clerk"], now=now,
@@ -162,7 +175,8 @@ class Story:
         invitation = portal_actions.invite(
             user=user, clinic=self.stage.clinic, by=self.stage.staff["clerk"], now=now
         )
-        if self.number % 3 or user.email in _WITH_PASSWORD:
+        has_been_in = user.email in _WITH_PASSWORD or self.part.is_cancelled
+        if self.number % 3 or has_been_in:
             # The others sign in with a code by mail.
             password = PASSWORD if user.email in _WITH_PASSWORD else None
             portal_actions.accept_invitation(invitation=invitation, password=password, now=now)
@@ -288,6 +302,17 @@ class Story:
         if by is None or not self.number % 3 or not self.patient.is_contactable:
             return
         exercises.do(self.episode, days, by=by, now=now)
+
+    def _end_access(self, now: datetime) -> None:
+        for link in self.patient.related_people.select_related("user"):
+            if self.part.former_carer and link.user.email == self.part.former_carer.email:
+                records.end_carer(link=link, by=self.stage.staff["clerk"], now=now)
+
+    def _close(self, now: datetime) -> None:
+        records.close_episode(
+            episode=self.episode, status=Episode.Status.FINISHED, by=self._ward(), now=now,
+            reason="All is well, and no further visit is needed.",
+        )  # fmt: skip
 
     def _die(self, now: datetime) -> None:
         records.mark_deceased(patient=self.patient, on=now.date(), by=self._ward(), now=now)
