@@ -17,6 +17,7 @@ from patients.names import as_date, fold_address, is_phone, phone_wanted, words_
 from portal import clock
 from portal.local_day import LocalDay
 from portal.models import Clinic
+from portal.prepared import Blank, Prepared
 
 if TYPE_CHECKING:
     from portal.models import User
@@ -39,14 +40,14 @@ class PatientQuerySet(models.QuerySet):
         if not (user.is_authenticated and user.is_active):
             return self.none()
         return self.current().filter(
-            Q(clinic__in=Clinic.objects.visible_to(user)) | Q(id__in=_patients_lived_with(user))
+            Q(clinic__in=Clinic.objects.visible_to(user)) | Q(id__in=patients_lived_with(user))
         )
 
     def own(self, user: User | AnonymousUser) -> Self:
         """The patients whose web login this is: oneself, and those one cares for. Never by a staff role."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
-        return self.filter(id__in=_patients_lived_with(user))
+        return self.filter(id__in=patients_lived_with(user))
 
     def contactable(self) -> Self:
         """The patients about whom mail may be sent: alive and not restricted."""
@@ -103,13 +104,23 @@ def _emergencies() -> EmergencyAccessQuerySet:
     return EmergencyAccess.objects.all()
 
 
-def _patients_lived_with(user: User | AnonymousUser) -> models.QuerySet:
+USER = Blank("user", models.UUIDField())
+NOW = Blank("now", models.DateTimeField())
+
+
+def patients_lived_with(user: User | AnonymousUser) -> Prepared:
+    """The keys of the patients that somebody is, or cares for today; for a condition such as `patient__in`."""
+    return Prepared(lived_with, models.UUIDField(), user=user.pk, now=clock.now())
+
+
+def lived_with() -> models.QuerySet:
+    """The patients of `USER` at `NOW`, put together anew: for `Prepared`, and within other such queries."""
     from patients.models import Patient  # the model is built from this module
 
-    related = Q(related_people__user=user) & _live(
-        "related_people__", LocalDay(clock.now(), "clinic__time_zone")
+    related = Q(related_people__user=USER) & _live(
+        "related_people__", LocalDay(NOW, "clinic__time_zone")
     )
-    return Patient.objects.current().filter(Q(user=user) | related).values("id")
+    return Patient.objects.current().filter(Q(user=USER) | related).order_by().values("id")
 
 
 class _OfPatientQuerySet(models.QuerySet):
@@ -126,10 +137,9 @@ class _OfPatientQuerySet(models.QuerySet):
 
     def own(self, user: User | AnonymousUser) -> Self:
         """The rows of the patients whose web login this is."""
-        from patients.models import Patient  # the model is built from this module
-
-        own = Patient.objects.own(user).values("id")
-        return self.filter(**{f"{self.patient_path}__in": own})
+        if not (user.is_authenticated and user.is_active):
+            return self.none()
+        return self.filter(**{f"{self.patient_path}__in": patients_lived_with(user)})
 
 
 class RelatedPersonQuerySet(_OfPatientQuerySet):

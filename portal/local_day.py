@@ -13,8 +13,9 @@ class LocalDay(Func):
 
     output_field = DateField()
 
-    def __init__(self, moment: datetime, zone: str) -> None:
-        super().__init__(Value(moment, DateTimeField()), F(zone))
+    def __init__(self, moment: datetime | Value, zone: str) -> None:
+        at = moment if isinstance(moment, Value) else Value(moment, DateTimeField())
+        super().__init__(at, F(zone))
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         """`AT TIME ZONE` knows the zones by the same names."""

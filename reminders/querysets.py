@@ -9,8 +9,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 
-from patients.models import Patient
+from patients.querysets import USER, lived_with, patients_lived_with
+from portal import clock
 from portal.models import Clinic
+from portal.prepared import Prepared
 
 if TYPE_CHECKING:
     from portal.models import User
@@ -35,9 +37,7 @@ class ReminderQuerySet(models.QuerySet):
         """The rows addressed to `user` about patients whose web login this is."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
-        return self.filter(
-            recipient=user, episode__patient__in=Patient.objects.own(user).values("id")
-        )
+        return self.filter(recipient=user, episode__patient__in=patients_lived_with(user))
 
     def with_words(self) -> Self:
         """Fetch with the rows what putting them into words needs, but for their episode. One further query."""
@@ -83,9 +83,13 @@ class MessageQuerySet(models.QuerySet):
         """The messages sent to `user`, unless they speak of a patient `user` may not see any more."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
-        from reminders.models import Reminder  # the model is built from this module
+        hidden = Prepared(_hidden_messages, models.UUIDField(), user=user.pk, now=clock.now())
+        return self.filter(recipient=user).exclude(id__in=hidden)
 
-        hidden = Reminder.objects.filter(message__recipient=user).exclude(
-            episode__patient__in=Patient.objects.own(user).values("id")
-        )
-        return self.filter(recipient=user).exclude(id__in=hidden.values("message_id"))
+
+def _hidden_messages() -> models.QuerySet:
+    """The messages to `USER` that speak of a patient whom they may not see at `NOW`, for `Prepared`."""
+    from reminders.models import Reminder  # the model is built from this module
+
+    rows = Reminder.objects.filter(message__recipient=USER)
+    return rows.exclude(episode__patient__in=lived_with()).order_by().values("message_id")
