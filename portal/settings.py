@@ -173,6 +173,8 @@ TEMPLATES = [
         },
     },
 ]
+# Plain fields without Django's two templates for each option of a choice.
+FORM_RENDERER = "portal.widgets.QuickRenderer"
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 CRISPY_FAIL_SILENTLY = False
