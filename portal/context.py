@@ -5,7 +5,9 @@ A view that is about a patient puts a `Care` (patients.care) on the request; oth
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -14,10 +16,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal import sessions
+from portal.kept import Constant
 from portal.models import User
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Place(Constant):
     """One place to go: its key, its name, the symbol of the sprite, and the name of its URL."""
 
     key: str
@@ -88,11 +92,15 @@ def _session(user: User) -> dict[str, Any]:
 
 def _places(care: Any) -> dict[str, Any]:
     """Where to go."""
-    hidden = _hidden(care)
-    return {
-        "navigation": [place for place in MAIN if place not in hidden],
-        "navigation_more": [place for place in MORE if place not in hidden],
-    }
+    main, more = _without(_hidden(care))
+    return {"navigation": main, "navigation_more": more}
+
+
+@lru_cache(maxsize=16)
+def _without(hidden: frozenset[Place]) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
+    """The places but for the hidden ones."""
+    main = tuple(place for place in MAIN if place not in hidden)
+    return main, tuple(place for place in MORE if place not in hidden)
 
 
 def _hidden(care: Any) -> frozenset[Place]:

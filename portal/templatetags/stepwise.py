@@ -5,15 +5,42 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal import kept as pieces
 from portal import languages
 
 register = template.Library()
+
+
+class Contact(NamedTuple):
+    """How to reach a clinic, and the language that its own words are in."""
+
+    name: str
+    phone_in_hours: str
+    opening_hours: str
+    phone_out_of_hours: str
+    emergency_wording: str
+    language: str
+
+
+@register.filter
+def contact(clinic: object) -> Contact | None:
+    """How to reach a clinic, as `kept` takes it; None without a clinic."""
+    return (
+        Contact(*(str(getattr(clinic, name, "")) for name in Contact._fields)) if clinic else None
+    )
+
+
+@register.simple_tag
+def kept(name: str, **values: Any) -> SafeString:
+    """A piece of the folder `templates/kept`, which sees these values and nothing else (portal.kept)."""
+    return pieces.kept(name, **values)
 
 
 @register.simple_tag

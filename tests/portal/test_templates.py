@@ -11,6 +11,7 @@ from django.template import engines
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from portal.context import MAIN
 from portal.templatetags.stepwise import CATEGORY_COLOURS, tel
 from procedures.models import Category
 
@@ -200,12 +201,7 @@ def test_the_telephone_is_in_the_header_of_every_page():
 
 
 def test_the_place_one_is_at_is_marked_once_in_each_form_of_the_navigation():
-    places = [
-        {"key": key, "label": key.title(), "icon": "today", "url": f"/{key}/"}
-        for key in ("today", "plan")
-    ]
-
-    html = page(navigation=places, active="plan")
+    html = page(navigation=MAIN, active="plan")
 
     assert one_line(html).count('href="/plan/" aria-current="page"') == 2
     assert html.count('aria-current="page"') == 2
