@@ -144,6 +144,9 @@ class Reminder(Record):
             models.Index(
                 fields=("lease_until",), condition=Q(state="claimed"), name="reminder_leased"
             ),
+            models.Index(
+                fields=("due_at",), condition=Q(state="retrying"), name="reminder_retrying"
+            ),
             models.Index(fields=("recipient", "due_at"), name="reminder_by_recipient"),
             models.Index(fields=("episode", "due_at"), name="reminder_by_episode"),
             # Of days and not of moments: by one of all moments the claim would be led through all that went.

@@ -31,6 +31,8 @@ FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=60)
 # Nobody knows whether the mail server took the mail: it may have arrived.
 IN_DOUBT = "in_doubt"
+# Whoever held it was not heard of again.
+LEASE_RAN_OUT = "lease_ran_out"
 
 _ENDS = {
     Decision.Outcome.SKIP: Reminder.State.SKIPPED,
@@ -184,10 +186,12 @@ def lay_by(
     for each in mailed:
         rows += each.reminders
         unsent += [each.message] if each.message else []
+    # What need not wait keeps its place, whatever this machine's clock says.
+    due_at = Value(now + held_up.wait) if held_up.wait else F("due_at")
     held([row.id for row in rows], token).update(
         state=Reminder.State.RETRYING,
         lease_until=None,
-        due_at=now + held_up.wait,
+        due_at=due_at,
         reason=held_up.gate,
     )
     _take_back(unsent)
@@ -292,7 +296,7 @@ def take_over(*, now: datetime) -> int:
             taken_back += Reminder.objects.filter(
                 claimed_by=legacy.token, state=Reminder.State.CLAIMED
             ).update(
-                state=Reminder.State.RETRYING, lease_until=None, due_at=now, reason="lease_ran_out"
+                state=Reminder.State.RETRYING, lease_until=None, due_at=now, reason=LEASE_RAN_OUT
             )
     counting.add(counting.LEASE_RECOVERIES, taken_back)
     return taken_back
@@ -303,7 +307,7 @@ def _write_down(legacy: journal.Legacy, now: datetime) -> None:
         message__message_id__in=legacy.settled, claimed_by=legacy.token
     ).order_by("id")
     # Somebody may have seen the lease run out before: the answer is known all the same.
-    own.filter(state=Reminder.State.RETRYING, reason="lease_ran_out").update(
+    own.filter(state=Reminder.State.RETRYING, reason=LEASE_RAN_OUT).update(
         state=Reminder.State.CLAIMED, lease_until=timezone.now()
     )
     found: dict[uuid.UUID, _Found] = {}

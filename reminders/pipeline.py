@@ -339,13 +339,25 @@ def recover(*, now: datetime) -> tuple[int, int]:
     # since the clocks of two machines may differ a little.
     is_over = Q(lease_until__lt=machine_now) | Q(lease_until__gt=machine_now + 2 * LEASE)
     taken_back = Reminder.objects.filter(is_over, state=Reminder.State.CLAIMED).update(
-        state=Reminder.State.RETRYING, lease_until=None, due_at=now, reason="lease_ran_out"
+        state=Reminder.State.RETRYING,
+        lease_until=None,
+        due_at=now,
+        reason=outcomes.LEASE_RAN_OUT,
     )
     counting.add(counting.LEASE_RECOVERIES, taken_back)
+    _call_forward(now)
     missed = _mark_missed(now)
     Message.objects.never_begun(now - LEASE).delete()
     Message.objects.abandoned().update(state=Message.State.WITHDRAWN)
     return taken_back, missed
+
+
+def _call_forward(now: datetime) -> None:
+    """Try at once what was given its next try by a clock that has been set back since."""
+    to_go_at_once = Q(reason=outcomes.LEASE_RAN_OUT, due_at__gt=now)
+    beyond_any_wait = Q(due_at__gt=now + outcomes.LONGEST_WAIT + LEASE)
+    waiting = Reminder.objects.filter(state=Reminder.State.RETRYING)
+    waiting.filter(to_go_at_once | beyond_any_wait).update(due_at=now)
 
 
 @transaction.atomic

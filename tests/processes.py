@@ -24,12 +24,17 @@ from portal.processes import die_with_parent
 START_LIMIT = 60.0
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 20.0, what: str = "it") -> None:
-    """Wait until something is so. Fails the test after that many seconds."""
+def wait_until(
+    is_so: Callable[[], object],
+    seconds: float = 20.0,
+    what: str = "it",
+    instead: Callable[[], str] = str,
+) -> None:
+    """Wait until something is so. Fails the test after that many seconds, and tells what is there instead."""
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
-            pytest.fail(f"Waited {seconds:.0f} s for {what}, in vain.")
+            pytest.fail(f"Waited {seconds:.0f} s for {what}, in vain. {instead()}")
         time.sleep(0.05)
 
 

@@ -249,7 +249,15 @@ def drain(seconds: float, *, but: int = 0) -> None:
         hurry()
         return Reminder.objects.exclude(state="sent").count() <= but
 
-    wait_until(is_drained, seconds, "all reminders to be sent")
+    wait_until(is_drained, seconds, "all reminders to be sent", what_is_left)
+
+
+def what_is_left() -> str:
+    """What has not been sent, and why: for the message of a test that waited in vain."""
+    rows = Reminder.objects.exclude(state="sent").order_by("state", "due_at")
+    fields = ("state", "reason", "attempts", "due_at", "lease_until", "valid_until")
+    found = "\n".join(str(row) for row in rows.values(*fields)[:10])
+    return f"At {timezone.now()} {rows.count()} were not sent:\n{found}"
 
 
 @dataclass(frozen=True)

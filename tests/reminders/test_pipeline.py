@@ -638,6 +638,33 @@ def test_nothing_is_begun_that_could_outlast_its_lease(
     assert dispatch(timezone.now()).sent == tally.waiting
 
 
+def test_what_a_clock_ahead_took_back_goes_once_the_clock_is_right_again(due, stopped_clock):
+    (row,) = due(1)
+    pipeline.claim(token="dead", now=NOW)
+    stopped_clock.shift(timedelta(hours=2))
+    assert pipeline.recover(now=timezone.now()) == (1, 0)
+    stopped_clock.shift(-timedelta(hours=2))
+
+    pipeline.recover(now=timezone.now())
+
+    assert dispatch(timezone.now()).sent == 1
+    assert states([row]) == ["sent"]
+
+
+def test_a_wait_that_no_refusal_asks_for_comes_from_a_clock_that_was_ahead(due):
+    longest = outcomes.LONGEST_WAIT
+    waits = [longest, longest + 2 * pipeline.LEASE]
+    rows = due(2, state="retrying")
+    for row, wait in zip(rows, waits, strict=True):
+        Reminder.objects.filter(pk=row.pk).update(due_at=NOW + wait)
+
+    pipeline.recover(now=NOW)
+
+    for row in rows:
+        row.refresh_from_db()
+    assert [row.due_at - NOW for row in rows] == [longest, timedelta()]
+
+
 def test_a_lease_is_counted_on_the_machines_clock(due, stopped_clock):
     """The demo's clock can jump by months while a worker sends."""
     due(1)
