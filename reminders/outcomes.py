@@ -108,7 +108,7 @@ def record(
     by_outcome: dict[Outcome, list[tuple[Mailed, Answer]]] = defaultdict(list)
     for each, answer in settled:
         by_outcome[answer.outcome].append((each, answer))
-    _record_sent(by_outcome.pop(Outcome.SENT, []), token, now, tally)
+    _record_sent(by_outcome.pop(Outcome.SENT, []), now, tally)
     for outcome, answered in by_outcome.items():
         if outcome in {Outcome.PERMANENT, Outcome.NO_SUCH_ADDRESS}:
             _give_up(answered, token, now, tally)
@@ -116,13 +116,14 @@ def record(
             _try_again(answered, outcome, token, now, tally)
 
 
-def _record_sent(
-    answered: Sequence[tuple[Mailed, Answer]], token: str, now: datetime, tally: Tally
-) -> None:
+def _record_sent(answered: Sequence[tuple[Mailed, Answer]], now: datetime, tally: Tally) -> None:
+    """Whoever holds the reminders by now: their mail has gone, and nobody need send it again."""
     if not answered:
         return
     rows = [row for each, _ in answered for row in each.reminders]
-    held([row.id for row in rows], token).update(
+    under_way = Reminder.State.CLAIMED, Reminder.State.RETRYING
+    messages = [each.message.pk for each, _ in answered if each.message]
+    Reminder.objects.filter(message__in=messages, state__in=under_way).update(
         state=Reminder.State.SENT, lease_until=None, settled_at=now, reason=""
     )
     _mark(answered, Message.State.SENT, sent_at=now)

@@ -9,7 +9,9 @@ from patients import actions as records
 from patients.models import PlanRequest
 from portal.actions import set_sending
 from portal.smtp import SmtpSender
-from reminders import actions, emails, gates, journal, outcomes, pipeline
+from reminders import actions, boarding, emails, gates, journal, outcomes, pipeline
+from reminders.letters import letters_of, store
+from reminders.loading import load
 from reminders.models import Decision, Message, Reminder, Suppression
 from reminders.reconciler import reconcile
 from tests.factories import NOW, make_episode, make_patient, make_reminder, make_step, make_version
@@ -599,7 +601,7 @@ def test_a_worker_whose_lease_ran_out_sends_nothing_it_still_holds(
 ):
     """A slow worker wakes up after its reminders were taken back and claimed by another."""
     first, second = due(2)
-    boarding = pipeline.boarding.board
+    board = boarding.board
 
     def slow(pairs, *args):
         if second.pk in pairs:
@@ -608,13 +610,39 @@ def test_a_worker_whose_lease_ran_out_sends_nothing_it_still_holds(
             stopped_clock.shift(1)
             pipeline.recover(now=timezone.now())
             pipeline.claim(token="another", now=timezone.now())
-        return boarding(pairs, *args)
+        return board(pairs, *args)
 
     monkeypatch.setattr(pipeline.boarding, "board", slow)
 
     dispatch()
 
     assert (states([first, second]), len(smtp_server.delivered)) == (["sent", "claimed"], 1)
+
+
+def test_what_went_is_sent_whoever_holds_it_by_now(due, smtp_server, monkeypatch):
+    """Taken back from a worker between the server's answer and its record: nobody need send it again."""
+    (row,) = due(1)
+    recording, overtaken = outcomes.record, []
+
+    def late(*args):
+        Reminder.objects.update(claimed_by="another")
+        overtaken.extend(letters_of(load([row.pk], "another")))
+        recording(*args)
+
+    monkeypatch.setattr(outcomes, "record", late)
+    dispatch()
+    assert states([row]) == ["sent"]
+
+    # The other one has read it before, and puts it into words now.
+    (letter,) = overtaken
+    letter.fields = {"subject": "Another mail"}
+    store([letter], NOW)
+
+    message = Message.objects.get()
+    assert (message.state, message.sent_at) == ("sent", NOW)
+    assert message.subject != "Another mail"
+    assert boarding.board({row.pk: message.pk}, "another", NOW, NOW.date()) == set()
+    assert len(smtp_server.delivered) == 1
 
 
 def test_nothing_is_begun_that_could_outlast_its_lease(

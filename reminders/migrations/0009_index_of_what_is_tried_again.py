@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('patients', '0009_carers_access'),
         ('procedures', '0005_clinics_own_words'),
-        ('reminders', '0007_visit_cancelled'),
+        ('reminders', '0008_changes_of_plans'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
