@@ -23,18 +23,26 @@ WIDTHS = (320, 390, 768, 1280)
 # Name, colour scheme, language: the last one is read from right to left.
 KINDS = (("light", "light", "en-gb"), ("dark", "dark", "en-gb"), ("rtl", "light", "ar"))
 KEY = "[0-9a-f-]{36}"
+NO_ROW = "has no such row"
+EMPTY_AND_SEND = """form => {
+  form.querySelectorAll("input:not([type=hidden]):not([type=radio]):not([type=checkbox]), textarea")
+    .forEach(field => { field.value = ""; });
+  form.noValidate = true;
+  form.requestSubmit(form.querySelector("[type=submit]"));
+}"""
+MOVE = (f"/appointments/{KEY}/$", f"/appointments/{KEY}/move/$")
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture. `first` is what an address of a row looks like: the first such link on the page is followed.
+    """One picture. `first` is what addresses of rows look like: from page to page the first such link is followed.
 
-    `sends` is a form on it to send as it is, so that its errors show; `opens` a fold to open.
+    `sends` is a form on it to empty and send, so that its errors show; `opens` a fold to open.
     """
 
     name: str
     path: str
-    first: str = ""
+    first: tuple[str, ...] = ()
     sends: str = ""
     opens: str = ""
 
@@ -57,24 +65,25 @@ ANYBODY = (
 PATIENT = (
     *shots("/today/", "/plan/", "/appointments/", "/appointments/calendar/", "/messages/", "/check-in/",
            "/check-in/history/", "/exercises/", "/smoke-free/", "/smoke-free/plan/", "/x-rays/", "/consents/",
-           "/guide/", "/settings/reminders/", "/who-can-see/", "/my-data/", "/my-data/phone/", "/my-data/email/",
-           "/accounts/2fa/", "/accounts/password/change/", "/accounts/logout/"),
-    Shot("appointment", "/appointments/", first=f"/appointments/{KEY}/$"),
-    Shot("appointment-move", "/appointments/", first=f"/appointments/{KEY}/move/$"),
-    Shot("appointment-move-errors", "/appointments/", first=f"/appointments/{KEY}/move/$", sends="main form.sw-form"),
-    Shot("message", "/messages/", first=f"/messages/{KEY}/$"),
-    Shot("why", "/messages/", first=f"/why/{KEY}/$"),
+           "/guide/", "/my-guide/", "/settings/reminders/", "/who-can-see/", "/my-data/",
+           "/my-data/phone/", "/my-data/email/", "/accounts/2fa/", "/accounts/password/change/", "/accounts/logout/"),
+    Shot("appointment", "/appointments/", first=(f"/appointments/{KEY}/$",)),
+    Shot("appointment-move", "/appointments/", first=MOVE),
+    Shot("appointment-move-errors", "/appointments/", first=MOVE, sends="main form.sw-form"),
+    Shot("message", "/messages/", first=(f"/messages/{KEY}/$",)),
+    Shot("why", "/messages/", first=(f"/why/{KEY}/$",)),
     Shot("check-in-errors", "/check-in/", sends="main form.sw-form"),
-    Shot("check-in-result", "/check-in/history/", first=f"/check-in/{KEY}/$"),
+    Shot("check-in-result", "/check-in/history/", first=(f"/check-in/{KEY}/$",)),
     Shot("smoke-free-slip", "/smoke-free/", opens="main details"),
     Shot("smoke-free-plan-errors", "/smoke-free/plan/", sends="main form.sw-form"),
-    Shot("consent", "/consents/", first=f"/consents/{KEY}/[^/]+/$"),
-    Shot("consent-errors", "/consents/", first=f"/consents/{KEY}/[^/]+/$", sends="main form.sw-form"),
+    Shot("consent", "/consents/", first=(f"/consents/{KEY}/[^/]+/$",)),
+    Shot("consent-errors", "/consents/", first=(f"/consents/{KEY}/[^/]+/$",), sends="main form.sw-form"),
     Shot("phone-errors", "/my-data/phone/", sends="main form.sw-form"),
     Shot("email-errors", "/my-data/email/", sends="main form.sw-form"),
     Shot("password-errors", "/accounts/password/change/", sends="main form.sw-form"),
-    Shot("guide-page", "/guide/", first="/guide/(?!.*(print|pdf))[^/]+/$"),
-    Shot("guide-print", "/guide/", first="/guide/[^/]+/print/$"),
+    Shot("guide-contents", "/guide/", first=("/guide/[^/]+/$",)),
+    Shot("guide-page", "/my-guide/", first=("/guide/(?!.*(print|pdf))[^/]+/[^/]+/$",)),
+    Shot("guide-print", "/my-guide/", first=("/guide/[^/]+/print/$",)),
     Shot("guide-search", "/guide/?q=pain"),
 )  # fmt: skip
 # What pages look like to people with whom something is otherwise.
@@ -126,7 +135,7 @@ def main() -> None:
         faults = 0
         for person in options.only or PEOPLE:
             for picture, fault in take_all(browser, options, person):
-                faults += bool(fault)
+                faults += bool(fault) and fault != NO_ROW
                 print(picture, fault)  # noqa: T201 - progress on the terminal
         browser.close()
     sys.exit(1 if faults else 0)
@@ -183,7 +192,7 @@ def code_of(context: BrowserContext, email: str) -> str:
         # The newest first; other mails of the address hold no such code.
         for path in re.findall(rf'href="(/outbox/{KEY}/)', mails)[:2]:
             text = context.request.get(f"{path}?tab=text").text()
-            if found := re.search(r"\b([A-Z0-9]{3,4}-[A-Z0-9]{3,4})\b", text):
+            if found := re.search(r"^([A-Z0-9]{4}-[A-Z0-9]{4})$", text, re.MULTILINE):
                 return found[1]
         context.pages[0].wait_for_timeout(1000)
     raise RuntimeError(f"No code came for {email}: does the demo's worker run?")
@@ -197,6 +206,9 @@ def take(page: Page, shot: Shot, folder: Path, kind: str) -> Iterator[tuple[str,
         return
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
+        # As high as the page, so that what is fixed to the screen's edge covers nothing.
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": width, "height": max(900, height)})
         file = folder / f"{shot.name}-{width}-{kind}.png"
         page.screenshot(path=file, full_page=True)
         is_too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
@@ -204,24 +216,23 @@ def take(page: Page, shot: Shot, folder: Path, kind: str) -> Iterator[tuple[str,
 
 
 def go(page: Page, shot: Shot) -> str:
-    """Bring the page to where it is to be pictured. Returns what went wrong; nothing where there is no such row."""
+    """Bring the page to where it is to be pictured. Returns why it could not be, if so."""
     answer = page.goto(shot.path)
     if answer is not None and answer.status >= 500:
         return f"ANSWERED {answer.status}"
-    if shot.first:
-        addresses = page.evaluate(
-            "[...document.querySelectorAll('main a[href]')].map(a => a.getAttribute('href'))"
-        )
-        found = next((one for one in addresses if re.search(shot.first, one.split("?")[0])), None)
+    for wanted in shot.first:
+        links = page.locator("main a[href]")
+        addresses = links.evaluate_all("rows => rows.map(row => row.getAttribute('href'))")
+        found = next((one for one in addresses if re.search(wanted, one.split("?")[0])), None)
         if found is None:
-            return ""
+            return NO_ROW
         page.goto(found)
     if shot.opens and page.locator(shot.opens).count():
         page.locator(shot.opens).first.evaluate("fold => { fold.open = true }")
     form = page.locator(shot.sends) if shot.sends else None
     if form and form.count():
         with page.expect_navigation():
-            form.first.evaluate("form => { form.noValidate = true; form.requestSubmit() }")
+            form.first.evaluate(EMPTY_AND_SEND)
     return ""
 
 

@@ -32,6 +32,7 @@ urlpatterns = [
     path("my-data/phone/", views.contact_phone, name="contact_phone"),
     path("my-data/email/", views.contact_email, name="contact_email"),
     path("email-change/<str:token>/", views.email_change, name="email_change"),
+    path("my-guide/", views.my_guide, name="my_guide"),
     path("x-rays/", views.xrays, name="xrays"),
     path("smoke-free/", views.smoke_free, name="smoke_free"),
     path("smoke-free/plan/", views.smoke_free_plan, name="smoke_free_plan"),

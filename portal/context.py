@@ -44,7 +44,7 @@ MAIN = (
 )
 CHECK_IN = Place("check_in", _("How am I doing"), "check_in", "patients:check_in")
 EXERCISES = Place("exercises", _("Exercises"), "physiotherapy", "patients:exercises")
-CONSENTS = Place("consents", _("Consent"), "pin", "patients:consents")
+CONSENTS = Place("consents", _("Consent"), "pen", "patients:consents")
 XRAYS = Place("xrays", _("X-rays"), "xray", "patients:xrays")
 SMOKE_FREE = Place("smoke_free", _("Smoke-free"), "smoking_cessation", "patients:smoke_free")
 ACCESS = Place("who_can_see", _("Who can see"), "shield", "patients:who_can_see")
@@ -55,7 +55,7 @@ MORE = (
     SMOKE_FREE,
     XRAYS,
     CONSENTS,
-    Place("guide_list", _("Guide"), "book", "procedures:guide_list"),
+    Place("my_guide", _("Guide"), "book", "patients:my_guide"),
     Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings"),
     ACCESS,
     MY_DATA,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 from portal.models import Clinic, Language, User
 from procedures.markdown import to_html
 from procedures.models import (
+    Audience,
     ClinicWords,
     Disagreement,
     Fact,
@@ -82,6 +84,36 @@ def guides(language: str) -> list[Guide]:
     for page in pages_in(language):
         by_procedure.setdefault(page.procedure, []).append(page)
     return [Guide(procedure, pages) for procedure, pages in by_procedure.items()]
+
+
+class Stage(StrEnum):
+    """Where somebody is on their way, and which pages are about it: endings of their keys, the fittest first."""
+
+    BEFORE = "ready"
+    IN_HOSPITAL = "hospital after"
+    AT_HOME = "home after"
+    WEEKS = "weeks later home after"
+    LATER = "later weeks after"
+
+    @property
+    def endings(self) -> list[str]:
+        """The endings, the fittest first."""
+        return self.value.split()
+
+
+def guide_for(guide: Guide, audience: str) -> Guide:
+    """The guide without the pages for the other audience, where it has both; `audience` is of `Audience`."""
+    others = {Audience.ADULT, Audience.CHILD} - {audience}
+    return Guide(
+        guide.procedure,
+        [page for page in guide.pages if not any(f"-{other}-" in page.key for other in others)],
+    )
+
+
+def page_at(guide: Guide, stage: Stage) -> Page | None:
+    """The page to open at a stage; None where the guide has none about it."""
+    by_ending = {page.key.rpartition("-")[2]: page for page in reversed(guide.pages)}
+    return next((by_ending[one] for one in stage.endings if one in by_ending), None)
 
 
 @dataclass(frozen=True, slots=True)

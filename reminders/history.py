@@ -97,6 +97,19 @@ def _line(row: Reminder, today: date, writer: Writer, why: str = "") -> Line:
     )
 
 
+def carried_by(rows: Collection[Reminder], care: Care) -> list[Line]:
+    """What one mail carried, with why it came, in a sentence or two. Reads each row's episode, procedure and words."""
+    writer = Writer()
+    return [_line(row, care.today, writer, " ".join(_because(row))) for row in rows]
+
+
+def _because(row: Reminder) -> list[str]:
+    """The rule that put it there; of a notice, that something changed."""
+    if row.step is None:
+        return _origin(row)
+    return [_("It comes: %(rule)s.") % {"rule": _lower_first(rule(row.step))}]
+
+
 @dataclass(frozen=True, slots=True)
 class Why:
     """The answer to “why did I get this?”, in sentences, and the log of what was decided and when (UTC)."""

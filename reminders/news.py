@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from patients.care import Care
 from patients.models import Appointment, Episode
@@ -25,12 +23,21 @@ MOST = 20
 NAMED = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that changed: a sentence, or what happened to the steps below it. `more` counts those not named."""
+
+    text: str
+    steps: Sequence[str] = ()
+    more: int = 0
+
+
 @dataclass(slots=True)
 class Changes:
-    """What changed on one local day, a sentence each."""
+    """What changed on one local day."""
 
     on: date
-    lines: list[str] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
 
 
 def changes_of(care: Care, episode: Episode, rows: Iterable[Reminder]) -> list[Changes]:
@@ -68,16 +75,16 @@ class _Names:
         return row is None or row.step is None or bool(row.step.ends_when)
 
 
-def _lines(news: News, names: _Names, care: Care) -> Iterator[str]:
+def _lines(news: News, names: _Names, care: Care) -> Iterator[Line]:
     if news.get("is_other_version"):
-        yield _("The clinic has a newer version of this plan, and yours follows it now.")
+        yield Line(_("The clinic has a newer version of this plan, and yours follows it now."))
     for key, (old, new) in news.get("dates", {}).items():
-        yield _moved_event(key, old, new, names, care)
+        yield Line(_moved_event(key, old, new, names, care))
     for key in news.get("visits_off", ()):
         if key in names.visits:
             visit = names.visits[key]
             values = {"visit": visit.get_kind_display(), "day": _day(visit.local_date)}
-            yield _("%(visit)s on %(day)s: called off.") % values
+            yield Line(_("%(visit)s on %(day)s: called off.") % values)
     yield from _steps(news, names)
 
 
@@ -88,33 +95,24 @@ def _moved_event(key: str, old: str, new: str, names: _Names, care: Care) -> str
     return _("%(what)s: moved from %(old)s to %(new)s.") % values
 
 
-def _steps(news: News, names: _Names) -> Iterator[str]:
+def _steps(news: News, names: _Names) -> Iterator[Line]:
     moved = [f"{one} ({_day(date.fromisoformat(new))})" for one, new in _moved_steps(news, names)]
-    added = names.of_steps(news.get("new", ()))
     words: Mapping[str, list[str]] = {
-        _("Moved with it: %(steps)s.") if news.get("dates") else _("Moved: %(steps)s."): moved,
-        _("New: %(steps)s.") if news.get("is_other_version") else _("With a date now: %(steps)s."): added,
-        _("No longer in your plan: %(steps)s."): names.of_dropped(news.get("dropped", ())),
-    }  # fmt: skip
-    for sentence, steps in words.items():
+        _("These moved with it:") if news.get("dates") else _("These moved:"): moved,
+        _("New:") if news.get("is_other_version") else _("These have a date now:"): names.of_steps(
+            news.get("new", ())
+        ),
+        _("No longer in your plan:"): names.of_dropped(news.get("dropped", ())),
+    }
+    for text, steps in words.items():
         if steps:
-            yield sentence % {"steps": _some(steps)}
+            yield Line(text, steps[:NAMED], max(0, len(steps) - NAMED))
 
 
 def _moved_steps(news: News, names: _Names) -> Iterator[tuple[str, str]]:
     for key, _old, new in news.get("moved", ()):
         for one in names.of_steps([key]):
             yield one, new
-
-
-def _some(steps: list[str]) -> str:
-    """The first few, and how many more."""
-    more = len(steps) - NAMED
-    shown = ", ".join(steps[:NAMED])
-    if more <= 0:
-        return shown
-    values: dict[str, Any] = {"steps": shown, "n": more}
-    return ngettext("%(steps)s and %(n)d more", "%(steps)s and %(n)d more", more) % values
 
 
 def _moment(text: str, care: Care) -> str:

@@ -74,6 +74,11 @@ class Phase:
     note: str = ""
     entries: list[Entry] = field(default_factory=list)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it lies behind; a page folds it away."""
+        return all(entry.state in {"past", "done"} for entry in self.entries)
+
 
 @dataclass(slots=True)
 class Plan:

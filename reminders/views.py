@@ -102,10 +102,16 @@ def message(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One mail as it was sent, and why."""
     row = _own_message(request, pk, "message.read")
     about = Reminder.objects.own(request.user).filter(message=row).order_by("due_at", "id")
-    carried = list(about.select_related("episode").with_words())
+    rows = about.select_related("episode__procedure", "episode__patient__clinic", "recipient")
+    carried = list(rows.prefetch_related("episode__anchor_dates").with_words())
     patient_id = carried[0].episode.patient_id if carried else None
     care = care_of(request, "message.read", patient_id)
-    context = {"care": care, "message": row, "carried": carried, "active": "messages"}
+    context = {
+        "care": care,
+        "message": row,
+        "carried": history.carried_by(carried, care),
+        "active": "messages",
+    }
     return render(request, "reminders/message.html", context)
 
 

@@ -6,6 +6,7 @@ from patients.views.consents import consent, consents
 from patients.views.contacts import contact_email, contact_phone, email_change
 from patients.views.exercises import exercise_log, exercises
 from patients.views.feeds import calendar_feed, calendar_feed_file
+from patients.views.guides import my_guide
 from patients.views.smoke_free import slip_log, slip_withdraw, smoke_free, smoke_free_plan
 from patients.views.visits import (
     appointment,
@@ -39,6 +40,7 @@ __all__ = [
     "exercise_log",
     "exercises",
     "move_request_withdraw",
+    "my_guide",
     "no_record",
     "own_path",
     "slip_log",

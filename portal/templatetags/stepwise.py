@@ -94,6 +94,13 @@ def _decoration(name: str, css: str) -> SafeString:
 
 
 @register.filter
+def as_lead_in(label: object) -> str:
+    """A label before what is said about it: with a colon, unless it ends with a mark of its own."""
+    text = str(label or "")
+    return text if text.endswith(("?", "؟", "!", ":", ".")) else f"{text}:"
+
+
+@register.filter
 def tel(number: object) -> str:
     """The number as a `tel:` address takes it: digits, with a leading plus sign where there is one (RFC 3966)."""
     text = str(number or "").strip()

@@ -108,6 +108,8 @@ TABLE: dict[str, Route] = {
     ),
     "patients:consents": Route(SIGN_IN, everyone(OK)),
     "patients:consent": Route(SIGN_IN, OF_THE_PATIENT | {"carer": OK}, FORM),
+    # Nobody's procedure has a guide here: on to the list of all.
+    "patients:my_guide": Route(SIGN_IN, everyone(GOES_ON)),
     "patients:xrays": Route(SIGN_IN, everyone(OK)),
     "patients:contact_phone": Route(SIGN_IN, everyone(OK), FORM),
     "patients:contact_email": Route(SIGN_IN, everyone(OK), FORM),

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from portal.context import MAIN
-from portal.templatetags.stepwise import CATEGORY_COLOURS, tel
+from portal.templatetags.stepwise import CATEGORY_COLOURS, as_lead_in, tel
 from procedures.models import Category
 
 TEMPLATES = Path(settings.BASE_DIR, "templates")
@@ -331,3 +331,11 @@ def test_an_icon_with_a_label_is_an_image_and_its_label_is_escaped():
 
 def test_an_icon_without_a_label_is_hidden_from_screen_readers():
     assert 'aria-hidden="true"' in rendered('{% load stepwise %}{% icon "phone" %}')
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [("Email", "Email:"), ("Do you feel sick?", "Do you feel sick?"), ("", ":"), ("هل أنت بخير؟", "هل أنت بخير؟")],
+)  # fmt: skip
+def test_a_label_leads_in_to_its_error(label, shown):
+    assert as_lead_in(label) == shown

@@ -39,6 +39,16 @@
     if (event.target.closest("[data-print]")) window.print();
   });
 
+  // A mail in its frame is shown whole, instead of scrolling within the page. It runs no script of its own.
+  const fit = (frame) => {
+    const page = frame.contentDocument && frame.contentDocument.documentElement;
+    if (page && page.scrollHeight > 100) frame.style.blockSize = `${page.scrollHeight + 4}px`;
+  };
+  document.querySelectorAll("iframe[data-fit]").forEach((frame) => {
+    frame.addEventListener("load", () => fit(frame));
+    fit(frame);
+  });
+
   // Passwords can be looked at while they are typed.
   const addReveal = (input) => {
     const holder = input.closest("[data-reveal-show]") || document.body;
