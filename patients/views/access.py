@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from itertools import groupby
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -26,11 +28,12 @@ EVENTS_A_PAGE = 30
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One entry of the trail, as a reader may see it."""
+    """One entry of the trail, as a reader may see it; the same again on the same day is counted in `times`."""
 
     at: datetime
     who: str
     what: str
+    times: int = 1
 
 
 def no_record(request: HttpRequest) -> HttpResponse:
@@ -51,8 +54,9 @@ def who_can_see(request: HttpRequest) -> HttpResponse:
     trail = AuditEvent.objects.of_patient(care.patient.every_id).select_related("actor")
     # Who was refused has seen nothing, and may be a stranger to be named to nobody: the clinic looks into it.
     trail = trail.exclude(actor=None).exclude(verb=audit.DENIED)
-    # One's own looking would bury everybody else's.
-    trail = trail.exclude(actor=care.reader, action=AuditEvent.Action.READ)
+    # One's own looking and ticking would bury everybody else's.
+    own = Q(action=AuditEvent.Action.READ) | Q(verb__startswith="exercise.")
+    trail = trail.exclude(own, actor=care.reader)
     page = Paginator(trail, EVENTS_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "care": care,
@@ -98,8 +102,15 @@ def _person(care: Care, link: RelatedPerson) -> dict[str, object]:
 
 
 def _visits(care: Care, events: Iterable[AuditEvent]) -> Iterable[Visit]:
-    for event in events:
-        yield Visit(event.recorded_at, _who(care, event), what(event))
+    """The entries, the latest first. What somebody did several times on end in one day is one entry."""
+    visits = [Visit(event.recorded_at, _who(care, event), what(event)) for event in events]
+    for _key, same in groupby(visits, key=lambda one: (_day(care, one), one.who, one.what)):
+        together = list(same)
+        yield replace(together[0], times=len(together))
+
+
+def _day(care: Care, visit: Visit) -> date:
+    return visit.at.astimezone(care.zone).date()
 
 
 def _who(care: Care, event: AuditEvent) -> str:

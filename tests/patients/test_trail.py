@@ -8,6 +8,7 @@ from django.urls import reverse
 from patients.actions import book_appointment
 from patients.staff_trail import for_staff
 from patients.trail import what
+from portal import audit
 from portal.models import AuditEvent
 from tests.factories import NOW
 
@@ -67,3 +68,28 @@ def test_a_patient_reads_what_staff_did_and_who(people, sign_in):
     text = sign_in(people.patient.user).get("/who-can-see/").text
     assert "Clerk of Harbour Hip Clinic, clinic staff" in text
     assert "booked a visit" in text
+
+
+def test_the_same_again_on_one_day_is_one_entry(people, sign_in):
+    for _ in range(3):
+        note_look(people.nurse, people.patient)
+    note_look(people.surgeon, people.patient)
+    text = sign_in(people.patient.user).get("/who-can-see/").text
+    assert text.count("Nurse of Harbour Hip Clinic, clinic staff") == 1
+    assert "opened the record · 3 times" in text
+    assert text.count("Surgeon of Harbour Hip Clinic, clinic staff") == 1
+
+
+def test_ones_own_ticks_do_not_bury_what_others_did(people, sign_in):
+    audit.record(
+        AuditEvent.Action.CREATE, "exercise.log", by=people.patient.user, obj=people.patient,
+        clinic=people.clinic, patient_id=people.patient.pk,
+    )  # fmt: skip
+    assert "ticked off exercises" not in sign_in(people.patient.user).get("/who-can-see/").text
+    assert "ticked off exercises" in sign_in(people.carer).get("/who-can-see/").text
+
+
+def note_look(by, patient) -> None:
+    audit.record(
+        AuditEvent.Action.READ, "patient.view", by=by, obj=patient, clinic=patient.clinic, patient_id=patient.pk
+    )  # fmt: skip
