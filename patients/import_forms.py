@@ -101,6 +101,11 @@ def _choices(row: ImportRow) -> list[tuple[str, Any]]:
         ImportRow.Choice.SAME_PERSON,
         ImportRow.Choice.NEW_PERSON,
     }
+    if is_doubtful and row.match is None:
+        choices = [
+            ("", _("is not decided yet")),
+            (ImportRow.Choice.NEW_PERSON.value, _("is another person")),
+        ]
     if is_doubtful and row.match is not None:
         who = f"{row.match.name}, {date_format(row.match.birth_date, 'j F Y')}, {row.match.record_number}"
         choices = [

@@ -21,6 +21,7 @@ from patients.actions.taking_back import sent_about
 from patients.importing import columns, tables
 from patients.importing.judging import judge
 from patients.importing.surroundings import around, offered_at, text_of
+from patients.importing.twins import twins_of
 from patients.importing.values import contradicts
 from patients.models import ImportBatch, ImportRow
 from patients.names import are_alike
@@ -177,7 +178,8 @@ def _move_on(batch: ImportBatch, done: int, at_once: int, then: str) -> None:
 def _store_judgements(rows: list[ImportRow], batch: ImportBatch, now: datetime) -> None:
     """Compare rows with what is recorded, and with the rows before them, and store what came of it."""
     nearby = around(rows, batch, offered_at(batch), today_at(batch.clinic, now))
-    firsts = _firsts(rows, batch)
+    lines = _lines(rows, batch)
+    firsts, twins = _firsts(lines, batch), twins_of(rows, lines, batch)
     for row in rows:
         first = firsts.get(text_of(row, "record_number", batch))
         is_second = first is not None and first.number < row.number
@@ -186,22 +188,30 @@ def _store_judgements(rows: list[ImportRow], batch: ImportBatch, now: datetime) 
         if is_second and first and not _is_same_person(first, row, batch):
             found.problems["record_number"] = "twice_in_list"
             found.verdict = V.REFUSED
+        elif found.verdict == V.NEW and row.pk in twins and row.choice != row.Choice.NEW_PERSON:
+            found.verdict, found.problems = V.LIKELY, {"": f"twin_in_list:{twins[row.pk]}"}
         row.verdict, row.problems, row.match = found.verdict, found.problems, found.match
         row.changes = plain(found.changes)
     fields = ["cells", "choice", "verdict", "problems", "changes", "match", "follows"]
     ImportRow.objects.bulk_update(rows, fields, batch_size=100)
 
 
-def _firsts(rows: list[ImportRow], batch: ImportBatch) -> dict[str, ImportRow]:
-    """For the record numbers of these rows, the first row of the list that gives each."""
-    wanted = {text_of(row, "record_number", batch) for row in rows} - {""}
-    column = str(batch.mapping["record_number"])
-    lines = batch.rows.filter(number__lte=max((row.number for row in rows), default=0))
+def _lines(rows: list[ImportRow], batch: ImportBatch) -> list[ImportRow]:
+    """The rows of the list up to the last of these, with what they say and no more. One query."""
+    last = max((row.number for row in rows), default=0)
+    found = batch.rows.filter(number__lte=last).order_by("number")
+    return [
+        ImportRow(pk=key, batch=batch, number=number, cells=cells, choice=choice)
+        for key, number, cells, choice in found.values_list("pk", "number", "cells", "choice")
+    ]
+
+
+def _firsts(lines: list[ImportRow], batch: ImportBatch) -> dict[str, ImportRow]:
+    """The first row of the list that gives each record number."""
     found: dict[str, ImportRow] = {}
-    for key, number, cells in lines.order_by("number").values_list("pk", "number", "cells"):
-        text = str(cells.get("mended:record_number", cells.get(column, "")))
-        if text in wanted and text not in found:
-            found[text] = ImportRow(pk=key, batch=batch, number=number, cells=cells)
+    for line in lines:
+        if number := text_of(line, "record_number", batch):
+            found.setdefault(number, line)
     return found
 
 

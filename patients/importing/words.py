@@ -31,6 +31,10 @@ PROBLEMS: Mapping[str, Any] = {
         "The patient with this number has another date of birth. If the list is right, correct the patient’s page."
     ),
     "twice_in_list": _("Another row of the list gives this record number to somebody else."),
+    "twin_in_list": _(
+        "Row %(row)s looks like the same person under another record number. If it is, give both rows the same number "
+        "or leave this one out. If not, say below that it is another person."
+    ),
     "deceased": _("This patient has died."),
     "booked_already": _("This operation is booked already, for another day. Move it on the patient’s page."),
     "changed_since": _("What is recorded has changed since the list was compared."),
@@ -42,5 +46,10 @@ PROBLEMS: Mapping[str, Any] = {
 
 
 def in_words(code: str) -> str:
-    """A problem for a reader; a sentence that an action raised stands as it is."""
-    return str(PROBLEMS.get(code, code))
+    """A problem for a reader, with the number of the row it names; a sentence that an action raised stands as it is."""
+    key, _mark, row = code.partition(":")
+    return (
+        str(PROBLEMS[key]) % {"row": row}
+        if key in PROBLEMS and row
+        else str(PROBLEMS.get(code, code))
+    )

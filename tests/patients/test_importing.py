@@ -13,6 +13,7 @@ from patients.actions import entering, imports, link_carer, taking_back
 from patients.importing import tables
 from patients.importing.columns import guess
 from patients.importing.values import Unread, contradicts, read_answer, read_date, read_side
+from patients.importing.words import in_words
 from patients.models import Episode, ImportBatch, ImportRow, Patient
 from patients.tasks import work_on_imports
 from portal import chain
@@ -23,7 +24,7 @@ from tests.factories import make_reminder
 
 HEAD = "Record number;Surname;First name;DOB;Email;Phone;Operation;Side;Surgery date;Surgeon"
 # Most of the second number asks every table that can know a login or an episode.
-ENTERING, TAKING_BACK = 28, 95
+ENTERING, TAKING_BACK = 28, 96
 NEW = "L1;Ashe;Núria;31/12/1990;nuria@example.com;020 7946 0333;;;;"
 
 
@@ -408,9 +409,32 @@ class TestEntering:
         )
         assert sorted(batch.rows.values_list("state", flat=True)) == ["done", "failed"]
 
-    def test_two_new_rows_that_may_be_one_person_are_not_both_entered(self, people):
-        batch = entered(brought_in(people, NEW, "L2;Ashe;Nuria;31/12/1990;;;;;;"), people)
-        assert batch.rows.get(state="failed").problems == {"": "likely_now"}
+    def test_two_new_rows_that_may_be_one_person_wait_for_somebody_to_decide(self, people):
+        twin = "L2;Ashe;Nuria;31/12/1990;;;;;;"
+        batch = brought_in(people, NEW, twin, "L3;Ashe;Nuria;30/12/1990;;;;;;")
+        row = batch.rows.get(number=3)
+        assert (row.verdict, row.problems) == ("likely", {"": "twin_in_list:2"})
+        assert in_words(row.problems[""]).startswith("Row 2 looks like the same person")
+        assert batch.rows.get(number=4).verdict == "new"
+
+        imports.mend_row(row=row, texts={}, choice="new_person", by=people.clerk, now=people.now)
+        entered(batch, people)
+
+        assert Patient.objects.filter(record_number__in=("L1", "L2", "L3")).count() == 3
+
+    def test_the_same_number_given_to_both_makes_them_one_person(self, people):
+        batch = brought_in(people, NEW, "L2;Ashe;Nuria;31/12/1990;;;;;;")
+        imports.mend_row(
+            row=batch.rows.get(number=3), texts={"record_number": "L1", "given_name": "Núria"}, choice="",
+            by=people.clerk, now=people.now,
+        )  # fmt: skip
+        entered(batch, people)
+        assert Patient.objects.filter(birth_date=date(1990, 12, 31)).count() == 1
+        assert not batch.rows.exclude(state="done").exclude(verdict="same").exists()
+
+    def test_two_rows_without_a_number_lack_it_both(self, people):
+        batch = brought_in(people, NEW.replace("L1", ""), NEW.replace("L1", ""))
+        assert verdicts(batch) == [("refused", {"record_number": "missing"})] * 2
 
     def test_what_changed_since_it_was_compared_is_not_entered_unseen(self, people):
         batch = brought_in(people, "H-001;O'Neill;Patricia;17/05/1990;;020 1;;;;")
