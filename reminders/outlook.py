@@ -74,6 +74,11 @@ def outlook(*, now: datetime, within: timedelta = timedelta(hours=1)) -> Outlook
     return Outlook(due.count(), overdue, list(_expected(rows, now)))
 
 
+def of_one(row: Reminder, now: datetime) -> Expected:
+    """What becomes of one reminder that is asked about at `now` (UTC), whenever it is due."""
+    return Expected(row, now, gates.decide(row, gates.Surroundings.of([row], now)))
+
+
 def _expected(rows: list[Reminder], now: datetime) -> Iterator[Expected]:
     around = gates.Surroundings.of(rows, now)
     for row in rows:

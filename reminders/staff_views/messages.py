@@ -17,8 +17,10 @@ from portal import clock
 from portal.staff_forms import ConfirmForm, ReasonForm
 from portal.staff_site import page, staff_of
 from portal.views import MAIL_POLICY, mail_page
-from reminders import actions, reasons
+from reminders import actions, emails, reasons
+from reminders.gates import Verdict
 from reminders.models import Message, Reminder
+from reminders.outlook import of_one
 from reminders.staff_plan import title_of
 from reminders.staff_views.records import (
     done,
@@ -119,12 +121,29 @@ def _act(request: HttpRequest, row: Reminder, form: Any, words: str, *, send: bo
 
 
 def _form(request: HttpRequest, row: Reminder, form: Any, button: str, intro: str) -> HttpResponse:
-    patient = row.episode.patient
+    """Whom it goes to and in which words, what would become of it now, and the button."""
+    patient, now = row.episode.patient, clock.now()
     title = title_of(row.step, patient.clinic.language) if row.step else str(row.get_kind_display())
+    expected = of_one(row, now) if not isinstance(form, ReasonForm) else None
     return page(
-        request, "admin/form.html", f"{button}: {title}", form=form, button=button, intro=intro,
-        danger=isinstance(form, ReasonForm), back_url=patient_url(patient, "plan"),
+        request, "admin/reminders/one_reminder.html", f"{button}: {title}", form=form, button=button, intro=intro,
+        danger=isinstance(form, ReasonForm), back_url=patient_url(patient, "plan"), reminder=row, words=_words(row),
+        patient=patient, episode=row.episode, expected=expected,
+        verdict=_because(expected.verdict) if expected else "",
     )  # fmt: skip
+
+
+def _because(verdict: Verdict) -> str:
+    """What stands in the way, in words; until when it would wait is said beside it."""
+    return reasons.for_staff(verdict.gate, "" if verdict.until else verdict.value)
+
+
+def _words(row: Reminder) -> emails.Item | None:
+    """What it says, in its reader's language; None while something in it is not filled in."""
+    try:
+        return emails.Writer().item(row)
+    except emails.Unwritable:
+        return None
 
 
 PAGES = (

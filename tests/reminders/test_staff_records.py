@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.core import mail as outgoing
 from django.urls import reverse
+from django.utils.html import escape
 
 from patients.models import Appointment, ImagingRequest, Patient, RelatedPerson
 from portal.models import AuditEvent, Invitation
 from reminders.diff import Change
-from reminders.models import Decision, Message, Reminder
+from reminders.models import Decision, Message, Reminder, Suppression
 from reminders.reconciler import reconcile
 from tests.factories import make_appointment, make_location, make_message, make_reminder
 from tests.reminders.deeds import confirmed
@@ -409,6 +410,22 @@ def test_a_child_that_was_not_brought_is_called_that_and_nobody_is_written_to(
 
 
 # --- Reminders and messages ------------------------------------------------------------------
+
+
+def test_before_it_is_sent_now_its_words_are_shown_and_what_would_become_of_it(
+    planned, sign_in
+) -> None:
+    row = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
+    client = sign_in(planned.nurse)
+    page = client.get(_url("reminder_send_now", row))
+    assert page.context["words"].body_text.startswith("Dear Patricia, ")
+    assert escape(page.context["words"].body_text) in page.text
+    assert page.context["expected"].goes
+    Suppression.objects.create(address=row.recipient.email, reason="no_such_address")
+    page = client.get(_url("reminder_send_now", row))
+    assert not page.context["expected"].goes
+    row.refresh_from_db()
+    assert (row.state, row.due_at > planned.now) == ("planned", True)
 
 
 def test_send_now_makes_a_reminder_due_and_says_when_it_is_too_late(planned, sign_in) -> None:
