@@ -10,13 +10,13 @@ from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from patients.models import Patient
-from patients.staff_trail import for_staff
+from patients.staff_trail import for_staff, verbs_meant
 from portal import audit
 from portal.models import AuditEvent, User
 from portal.permissions import within
@@ -30,18 +30,18 @@ MOST_PATIENTS = 200
 class AuditEventAdmin(StaffAdmin):
     """Who did what to which record, when and from where. Newest first."""
 
-    list_display = ("when", "actor_label", "deed", "words", "about", "clinic", "address")
+    list_display = ("when", "who", "deed", "words", "about", "clinic", "from_where")
     # Whoever works on with the file sorts by the deed as it is stored.
     also_exported = ("verb",)
     list_filter = ("action", ("recorded_at", RangeDateTimeFilter), ClinicFilter)
     list_filter_submit = True
     list_select_related = ("clinic",)
     search_fields = ("actor_label", "verb")
-    search_help_text = _("Patient, member of staff, or deed such as patient.view")
+    search_help_text = _("Patient, member of staff, or what was done, such as opened the record")
     ordering = ("-id",)
     fields = readonly_fields = (
-        "when", "actor_label", "what", "words", "verb", "about", "clinic", "object_type", "object_id",
-        "was", "became", "reason", "address",
+        "when", "who", "what", "words", "verb", "about", "clinic", "object_type", "object_id",
+        "was", "became", "reason", "from_where",
     )  # fmt: skip
 
     def search(
@@ -53,7 +53,8 @@ class AuditEventAdmin(StaffAdmin):
         condition = Q(patient_id__in=_patients_meant(request, words))
         staff = User.objects.filter(Q(name__icontains=words) | Q(email__iexact=words))
         condition |= Q(actor__in=list(staff.values_list("pk", flat=True)[:MOST_PATIENTS]))
-        return rows.filter(condition | Q(verb=words.strip().lower()))
+        verbs = verbs_meant(words)
+        return rows.filter(condition | Q(verb__in=[words.strip().lower(), *verbs]))
 
     def note_export(self, request: HttpRequest, rows: list[AuditEvent]) -> None:
         """Note that the trail was taken away, and of which clinics."""
@@ -93,6 +94,16 @@ class AuditEventAdmin(StaffAdmin):
         """The same, on the event's own page."""
         return row.get_action_display()
 
+    @display(description=_("who"), ordering="actor_label")
+    def who(self, row: AuditEvent) -> str:
+        """The name at the time."""
+        return row.actor_label
+
+    @display(description=_("from where"))
+    def from_where(self, row: AuditEvent) -> str:
+        """The network address."""
+        return row.address or ""
+
     @display(description=_("in words"))
     def words(self, row: AuditEvent) -> str:
         """What was done, as a person would say it."""
@@ -117,7 +128,8 @@ class AuditEventAdmin(StaffAdmin):
     @display(description=_("after"))
     def became(self, row: AuditEvent) -> Any:
         """What it says since."""
-        return _pretty(row.after)
+        listed = row.after.get("patients")
+        return _names(listed) if listed else _pretty(row.after)
 
 
 def _patients_meant(request: HttpRequest, words: str) -> list[Any]:
@@ -126,6 +138,15 @@ def _patients_meant(request: HttpRequest, words: str) -> list[Any]:
     keys = list(rows.found_by(words).values_list("pk", flat=True)[:MOST_PATIENTS])
     former = Patient.objects.filter(merged_into__in=keys)
     return [*keys, *former.values_list("pk", flat=True)]
+
+
+def _names(keys: list[str]) -> Any:
+    """The patients of a list by their names; one that is gone by its key."""
+    known = {str(row.pk): row for row in Patient.objects.filter(pk__in=keys)}
+    lines = (
+        (f"{row.name}, {row.record_number}" if (row := known.get(key)) else key,) for key in keys
+    )
+    return format_html_join("", "<p>{}</p>", sorted(lines))
 
 
 def _pretty(values: dict[str, Any]) -> Any:

@@ -76,3 +76,14 @@ def for_staff(event: AuditEvent) -> str:
     exact = _FOR_STAFF.get(event.verb) or WORDS.get(event.verb)
     by_noun = _FOR_STAFF.get(noun) or WORDS.get(noun)
     return str(exact or _BY_ENDING.get(ending) or by_noun or BY_ACTION[event.action])
+
+
+def verbs_meant(words: str) -> list[str]:
+    """The verbs whose words hold what somebody typed, in the language in force."""
+    wanted = words.strip().casefold()
+    known = {**WORDS, **_FOR_STAFF}
+    return [
+        key
+        for key, said in known.items()
+        if wanted in str(said).casefold() and not key.endswith(".")
+    ]

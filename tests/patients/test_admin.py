@@ -172,6 +172,21 @@ def test_an_auditor_finds_who_read_a_record_by_the_patients_name(people, sign_in
     assert "Patricia O&#x27;Neill" in response.content.decode()
 
 
+def test_the_audit_trail_is_searched_by_what_was_done_and_names_who_stood_in_a_list(
+    people, sign_in
+) -> None:
+    browser = sign_in(people.nurse)
+    browser.get(reverse("admin:patient_page", args=[people.patient.pk]))
+    browser.get(_list("patients_patient"))
+    auditor = sign_in(people.auditor)
+    found = _rows(auditor.get(_list("portal_auditevent"), {"q": "Opened the record"}))
+    assert {row.verb for row in found} == {"patient.view"}
+    event = AuditEvent.objects.get(verb="patient.list")
+    page = auditor.get(reverse("admin:portal_auditevent_change", args=[event.pk])).content.decode()
+    assert "Otto Secret, H-002" in page
+    assert str(people.other_patient.pk) not in page
+
+
 def test_the_audit_trail_of_another_clinic_stays_there(people, sign_in) -> None:
     event = audit.record(
         "R", "patient.view", by=people.other_clerk, obj=people.far_patient, clinic=people.other_clinic,
