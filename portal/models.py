@@ -16,9 +16,11 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal import clock
+from portal.day_words import date_format
 from portal.querysets import AuditEventQuerySet, ClinicQuerySet, UserManager
 
 
@@ -290,7 +292,9 @@ class AuditEvent(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.recorded_at:%Y-%m-%d %H:%M} {self.actor_label}: {self.verb}"
+        return (
+            f"{self.actor_label}, {date_format(timezone.localtime(self.recorded_at), 'j M Y, H:i')}"
+        )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Add the row. Raises TypeError for a row that exists: an audit trail is not edited."""

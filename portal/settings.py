@@ -500,6 +500,8 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Language and time -----------------------------------------------------------------------
 
+# Our own ways of writing days and times, where Django writes them by itself.
+FORMAT_MODULE_PATH = "portal.formats"
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [
     ("en-gb", _("British English")),

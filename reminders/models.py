@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from patients.models import Appointment, Episode
 from portal import clock
+from portal.day_words import date_format
 from portal.models import Clinic, Record
 from procedures.models import Category, Step
 from reminders.querysets import MessageQuerySet, ReminderQuerySet
@@ -154,7 +155,8 @@ class Reminder(Record):
         )
 
     def __str__(self) -> str:
-        return f"{self.step or self.kind} {self.local_date} {self.local_time:%H:%M}"
+        what = self.get_category_display() if self.step_id else self.get_kind_display()
+        return f"{what}, {date_format(self.local_date, 'D j M Y')}, {self.local_time:%H:%M}"
 
     @property
     def is_open(self) -> bool:
