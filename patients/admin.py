@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
@@ -24,6 +24,7 @@ from patients.record_admin import RecordAdmin, WindowFilter, surgery_day
 from portal import actions as portal_actions
 from portal import clock
 from portal.bulk_actions import Line, preview_then_act
+from portal.models import Invitation
 from portal.permissions import within
 from portal.staff_admin import ClinicFilter, link
 from portal.staff_forms import ConfirmForm
@@ -104,7 +105,9 @@ class PatientAdmin(RecordAdmin):
         self, request: HttpRequest, queryset: models.QuerySet[Any]
     ) -> HttpResponse | None:
         """Send a link to set up their login to those who have none that was used."""
+        accepted = Invitation.objects.filter(user=OuterRef("user"), accepted_at__isnull=False)
         rows = within(queryset.select_related("clinic", "user"), request.user, "patient.invite")
+        rows = rows.annotate(has_accepted=Exists(accepted))
         by, now = staff_of(request), clock.now()
 
         def invite(row: Patient) -> None:
@@ -167,15 +170,15 @@ class PatientAdmin(RecordAdmin):
         return ("no contact", _("no contact")) if row.is_restricted else None
 
 
-def _invitable(row: Patient) -> Line:
+def _invitable(row: Any) -> Line:
     """A chosen patient, and why no invitation goes."""
     why_not: Any = ""
     if not row.is_contactable:
         why_not = _("no contact")
     elif row.user is None:
         why_not = _("no email address")
-    elif row.user.last_login or row.user.has_usable_password():
-        why_not = _("has signed in already")
+    elif row.has_accepted or row.user.last_login or row.user.has_usable_password():
+        why_not = _("has a login already")
     return Line(row, f"{row.name}, {row.record_number}", why_not)
 
 

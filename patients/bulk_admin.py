@@ -27,6 +27,7 @@ from portal.staff_site import staff_of
 from procedures.models import Category
 
 Rows = models.QuerySet[Any]
+WHOLE_PLAN = "*"
 
 
 class HoldSeveral(ReasonForm):
@@ -37,8 +38,7 @@ class HoldSeveral(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        whole = ("", _("The whole plan: pause everything"))
-        self.fields["what"].required = False
+        whole = (WHOLE_PLAN, _("The whole plan: pause everything"))
         self.fields["what"].choices = [whole, *Category.choices]  # type: ignore[attr-defined]
 
 
@@ -58,10 +58,9 @@ class EpisodeBulk:
         form, by, now = asked(request, HoldSeveral), staff_of(request), clock.now()
 
         def hold(row: Episode) -> None:
-            place_hold(
-                episode=row, category=form.cleaned_data["what"], by=by, now=now,
-                reason=form.cleaned_data["reason"],
-            )  # fmt: skip
+            what, reason = form.cleaned_data["what"], form.cleaned_data["reason"]
+            category = "" if what == WHOLE_PLAN else what
+            place_hold(episode=row, category=category, by=by, now=now, reason=reason)
 
         rows = _episodes(request, queryset, "hold.add")
         return preview_then_act(

@@ -26,16 +26,25 @@ def test_several_patients_are_invited_once(people, sign_in):
         "_selected_action": [str(row.pk) for row in (new, people.child, people.patient)],
     }
 
+    other = make_patient(people.clinic, email="came@example.com", record_number="N2")
+    other.user.set_unusable_password()
+    other.user.save()
+    Invitation.objects.create(
+        user=other.user, clinic=people.clinic, token_hash="0" * 64, expires_at=people.now, accepted_at=people.now
+    )  # fmt: skip
+    fields["_selected_action"].append(str(other.pk))
+
     page = browser.post(reverse(PATIENTS), fields)
 
     lines = {line.row.pk: str(line.why_not) for line in page.context["lines"]}
     assert lines == {
-        new.pk: "", people.child.pk: "no email address", people.patient.pk: "has signed in already",
+        new.pk: "", people.child.pk: "no email address", people.patient.pk: "has a login already",
+        other.pk: "has a login already",
     }  # fmt: skip
-    assert Invitation.objects.count() == 0
+    assert Invitation.objects.filter(accepted_at=None).count() == 0
     for _ in range(2):
         browser.post(reverse(PATIENTS), fields | {"confirm": "1", "ticket": "once"})
-    assert Invitation.objects.get().user == new.user
+    assert Invitation.objects.get(accepted_at=None).user == new.user
 
 
 def test_several_reminders_are_stopped_with_one_reason(people, sign_in):
