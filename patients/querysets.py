@@ -208,6 +208,11 @@ class TaskQuerySet(models.QuerySet):
         """Tasks that somebody still has to see to."""
         return self.filter(status__in=("requested", "in-progress"))
 
+    def alerts_first(self) -> Self:
+        """Warning signs before all else, then what presses, then what is due first."""
+        rank = models.Case(models.When(kind="alert", then=0), default=1)
+        return self.order_by(rank, "-is_pressing", "due_on", "id")
+
     def settled(self) -> Self:
         """Tasks that somebody resolved, or that closed by themselves."""
         return self.filter(status__in=("completed", "cancelled"))

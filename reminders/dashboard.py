@@ -18,10 +18,10 @@ from django.urls import reverse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from patients.models import Episode, Patient, Task, WorklistDay
+from patients.models import EmergencyAccess, Episode, Merge, Patient, Task, WorklistDay
 from patients.worklist import Kind, kinds_seen_by, seen_by
 from portal import audit, clock, heartbeat
-from portal.models import Clinic, User
+from portal.models import AuditCheck, AuditHead, Clinic, User
 from portal.permissions import may, within
 from reminders import balance, pacing
 from reminders.models import DailyBalance, Reminder
@@ -33,6 +33,7 @@ SHOWN = 8
 SURGERIES_SHOWN = 12
 PICTURED = timedelta(days=30)
 MAILS_PICTURED = timedelta(days=13)
+MERGES_PICTURED = timedelta(days=30)
 
 
 @dataclass(slots=True)
@@ -96,6 +97,7 @@ def today(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "may_see_operations": may(user, "appointment.view"),
         "mine": sum(each.mine for each in lists),
         "machine": machine(user, now),
+        "trail": None if lists or not may(user, "auditevent.view") else trail(user, now),
     }
 
 
@@ -153,6 +155,20 @@ def _operation(row: Any, today: date) -> Operation:
     missing = lacking(row)
     items = [(str(item.label), item.key not in missing) for item in ITEMS]
     return Operation(row.episode, row.on, countdown(row.on, today), items)
+
+
+def trail(user: User, now: datetime) -> dict[str, Any]:
+    """What waits for somebody who audits: whether the trail is whole, emergencies nobody looked at, late merges."""
+    emergencies = within(EmergencyAccess.objects.unseen(), user, "emergencyaccess.view")
+    merges = within(Merge.objects.all(), user, "merge.view").filter(
+        created_at__gte=now - MERGES_PICTURED
+    )
+    return {
+        "head": AuditHead.objects.filter(pk=1).first(),
+        "check": AuditCheck.objects.filter(finished_at__isnull=False).first(),
+        "emergencies": emergencies.count(),
+        "merges": merges.count(),
+    }
 
 
 def machine(user: User, now: datetime) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from portal.demo import (
 from portal.models import Clinic, Heartbeat, Location, User
 from procedures.demo import settle_demo_clinic
 from procedures.models import PathwayVersion
+from reminders import balance
 from reminders.demo import consents
 from reminders.demo.cast import CAST, SECOND_CLINIC, Part
 from reminders.demo.playback import Event, play
@@ -65,6 +66,7 @@ def _play(events: list[Event], begin: datetime, now: datetime, say: Callable[[st
             counted_from = moment
             _count_worklists(moment)
     _count_worklists(now)
+    balance.check(now=now)
 
 
 def _count_worklists(now: datetime) -> None:

@@ -40,9 +40,8 @@ def worklist(request: HttpRequest) -> HttpResponse:
     rows = rows.filter(kind=kind.key) if kind else rows
     rows = rows.filter(owner=user) if whose == "mine" else rows
     rows = rows.filter(owner=None) if whose == "free" else rows
-    shown = Paginator(rows.select_related("patient__clinic", "owner"), A_PAGE).get_page(
-        request.GET.get("page")
-    )
+    rows = rows.alerts_first().select_related("patient__clinic", "owner")
+    shown = Paginator(rows, A_PAGE).get_page(request.GET.get("page"))
     listed = [(task.patient.clinic, task.patient.pk) for task in shown if task.patient]
     audit.note_list(request, "task.list", by=user, rows=listed)
     return page(

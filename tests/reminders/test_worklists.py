@@ -7,8 +7,8 @@ import pytest
 from django.urls import reverse
 
 from patients.actions import count_tasks, reply_to_question, sync_tasks
-from patients.models import ImagingRequest, Task, WorklistDay
-from portal.models import AuditEvent
+from patients.models import EmergencyAccess, ImagingRequest, Task, WorklistDay
+from portal.models import AuditCheck, AuditEvent
 from reminders.models import DailyBalance, Reminder, Suppression
 from tests.factories import make_reminder
 from tests.patients.alerts import make_question, make_task, raise_alert
@@ -53,6 +53,23 @@ def test_today_shows_each_role_its_own_work(planned, sign_in) -> None:
     assert "X-rays to book" in titles["radiographer"]
     assert "Drafts to approve" in titles["surgeon"]
     assert titles["auditor"] == []
+
+
+def test_an_auditor_reads_on_today_how_the_trail_is(planned, sign_in) -> None:
+    browser = sign_in(planned.auditor)
+    assert "not checked yet" in today(browser).content.decode()
+    EmergencyAccess.objects.create(
+        user=planned.other_clerk, patient=planned.patient, clinic=planned.clinic, reason="Unconscious",
+        from_clinic=planned.other_clinic, ends_at=planned.now,
+    )  # fmt: skip
+    AuditCheck.objects.create(
+        asked_by=planned.auditor, finished_at=planned.now, faults=[["altered", 3, 7]]
+    )
+    page = today(browser)
+    trail = page.context["trail"]
+    assert (trail["emergencies"], trail["merges"], len(trail["check"].faults)) == (1, 0, 1)
+    assert "sw-card--bad" in page.content.decode()
+    assert today(sign_in(planned.manager)).context["trail"] is None
 
 
 def test_today_says_what_is_empty_instead_of_leaving_it_out(planned, sign_in) -> None:
@@ -242,3 +259,12 @@ def test_a_carer_whose_access_has_ended_is_told_nothing(planned, sign_in) -> Non
 def test_who_does_not_treat_patients_reads_no_question(people, sign_in, who) -> None:
     question = make_question(people.episode)
     assert sign_in(people.staff[who]).get(url("question_answer", question)).status_code == 403
+
+
+def test_a_warning_sign_stands_above_what_is_overdue_for_longer(planned, sign_in) -> None:
+    make_task(planned.episode, due_on=date(2026, 1, 1), is_pressing=True)
+    alert = raise_alert(planned.episode, by=planned.carer, severity="call")
+    sync_tasks(now=planned.now, kinds=["alert"])
+    page = sign_in(planned.nurse).get(reverse("admin:worklist"))
+    assert page.context["entries"][0]["task"].subject == str(alert.pk)
+    assert [entry["task"].kind for entry in page.context["entries"]] == ["alert", "xray_to_book"]
