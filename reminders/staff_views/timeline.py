@@ -22,14 +22,16 @@ A_PAGE = 60
 
 @require_safe
 def timeline(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Everything about a patient, newest first, of the chosen kinds."""
+    """Everything about a patient of the chosen kinds: what happened, the newest first, and what lies ahead."""
     patient, user = patient_or_404(request, pk, "patient.view"), staff_of(request)
     chosen = request.GET.getlist("show")
-    entries = timeline_of(patient, user, chosen)
-    shown = Paginator(entries, A_PAGE).get_page(request.GET.get("page"))
+    entries, now = timeline_of(patient, user, chosen), clock.now()
+    ahead = [entry for entry in reversed(entries) if entry.at > now]
+    past = entries[len(ahead) :]
+    shown = Paginator(past, A_PAGE).get_page(request.GET.get("page"))
     return page(
         request, "admin/reminders/timeline.html", _("Timeline of %(name)s") % {"name": patient.name},
-        patient=patient, shown=shown, sources=sources_for(patient, user), chosen=chosen, now=clock.now(),
+        patient=patient, shown=shown, ahead=ahead, sources=sources_for(patient, user), chosen=chosen,
         rights=rights_of(user, patient),
     )  # fmt: skip
 
@@ -54,6 +56,7 @@ def note(request: HttpRequest, pk: UUID) -> HttpResponse:
             return answer
     return page(
         request, "admin/form.html", _("A note about %(name)s") % {"name": patient.name}, form=form,
+        patient=patient,
         button=_("Save the note"), back_url=patient_url(patient),
     )  # fmt: skip
 

@@ -41,7 +41,7 @@ def lived(planned) -> Any:
 
 
 def sources(answer) -> set[str]:
-    return {entry.source for entry in answer.context["shown"]}
+    return {entry.source for entry in (*answer.context["ahead"], *answer.context["shown"])}
 
 
 def test_the_timeline_holds_everything_newest_first(lived, sign_in) -> None:
@@ -57,6 +57,10 @@ def test_the_timeline_holds_everything_newest_first(lived, sign_in) -> None:
     }
     moments = [entry.at for entry in answer.context["shown"]]
     assert moments == sorted(moments, reverse=True)
+    assert max(moments) <= lived.now
+    ahead = [entry.at for entry in answer.context["ahead"]]
+    assert ahead == sorted(ahead)
+    assert min(ahead) > lived.now
     assert "Prefers mornings." in answer.content.decode()
 
 
