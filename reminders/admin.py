@@ -228,7 +228,7 @@ class MessageAdmin(StaffAdmin):
     """Mails as they were sent, newest first."""
 
     list_display = (
-        "subject_link", "recipient", "to_address", "category", "state_label", "attempts", "sent_at", "created_at",
+        "subject_link", "recipient", "to_address", "category", "state_label", "attempts", "sent_at",
     )  # fmt: skip
     list_display_links = None
     list_filter = ("state", "category", ClinicFilter)

@@ -212,6 +212,11 @@ class Changed:
         """How many times the step comes."""
         return len(self.moves)
 
+    @property
+    def is_as_it_was(self) -> bool:
+        """Whether neither a day of it changes, nor anybody is asked about it."""
+        return not self.asks and all(new is None or new == old for old, new in self.moves)
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -223,11 +228,21 @@ class Section:
     lines: list[Changed]
     count: int
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing happens to these, so that they need not be read."""
+        is_sent = self.change == Change.ALREADY_SENT
+        return self.change == Change.KEPT or (
+            is_sent and all(line.is_as_it_was for line in self.lines)
+        )
+
 
 def sections(
     diff: Diff, names: Names, categories: Mapping[str, str], *, with_choices: bool = False
 ) -> list[Section]:
     """A diff under one heading for each kind of change, the weightiest first; what is empty is left out.
+
+    What needs no reading stands last.
 
     `categories` gives the category of a step by its key, for rows that the new plan drops. With choices, each
     line says what staff can have instead.
@@ -240,7 +255,7 @@ def sections(
             if with_choices:
                 _offer(lines, change, items, diff)
             found.append(Section(change.value, title, note, lines, len(items)))
-    return found
+    return sorted(found, key=lambda section: section.is_quiet)
 
 
 def _headings() -> list[tuple[Change, str, str]]:

@@ -223,7 +223,8 @@ def visit_form(
     next_page = _("Nothing is changed yet: the next page shows what changes in the plan.")
     return page(
         request, "admin/form.html", title, form=form, button=_("Show what changes"),
-        intro=f"{intro} {next_page}".strip(), back_url=patient_url(episode.patient, "visits"),
+        intro=f"{intro} {next_page}".strip(), patient=episode.patient, episode=episode,
+        back_url=patient_url(episode.patient, "visits"),
     )  # fmt: skip
 
 

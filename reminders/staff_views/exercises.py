@@ -149,8 +149,8 @@ def _form(
     request: HttpRequest, episode: Episode, form: Any, title: str, button: str, intro: str = ""
 ) -> HttpResponse:
     return page(
-        request, "admin/form.html", title, form=form, button=button, intro=intro,
-        back_url=patient_url(episode.patient, PART),
+        request, "admin/form.html", title, form=form, button=button, intro=intro, patient=episode.patient,
+        episode=episode, back_url=patient_url(episode.patient, PART),
     )  # fmt: skip
 
 

@@ -131,7 +131,7 @@ def _sample_mail(found: Any, address: str) -> mail.Mail:
 
 
 PAGES = (
-    ("sending/channels/", channels, "sending_channels"),
+    ("channels/", channels, "sending_channels"),
     ("sending/outlook/", outlook, "sending_outlook"),
     ("addresses/<uuid:pk>/lift/", suppression_lift, "suppression_lift"),
     ("version/<uuid:pk>/sample/", sample, "version_sample"),

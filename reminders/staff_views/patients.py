@@ -101,7 +101,7 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     ):
         return answer
     return page(
-        request, "admin/form.html", _("Correct the record of %(name)s") % {"name": patient.name},
+        request, "admin/form.html", _("Correct the record of %(name)s") % {"name": patient.name}, patient=patient,
         form=form, button=_("Save"), back_url=patient_url(patient),
     )  # fmt: skip
 
@@ -168,7 +168,7 @@ def _invite(request: HttpRequest, patient: Patient, user: User) -> HttpResponse:
         "A mail with a link to set up the login goes to %(email)s. Earlier links stop working."
     )
     return page(
-        request, "admin/form.html", _("Invite %(name)s") % {"name": user}, form=form,
+        request, "admin/form.html", _("Invite %(name)s") % {"name": user}, form=form, patient=patient,
         intro=intro % {"email": user.email}, button=_("Send the invitation"), back_url=patient_url(patient),
     )  # fmt: skip
 
@@ -185,7 +185,7 @@ def carer_add(request: HttpRequest, pk: UUID) -> HttpResponse:
     ):
         return answer
     return page(
-        request, "admin/form.html", _("Add a parent or carer of %(name)s") % {"name": patient.name},
+        request, "admin/form.html", _("Add a parent or carer of %(name)s") % {"name": patient.name}, patient=patient,
         form=form, button=_("Give access"), back_url=patient_url(patient),
     )  # fmt: skip
 
@@ -219,7 +219,7 @@ def carer_end(request: HttpRequest, pk: UUID) -> HttpResponse:
         return done(request, link.patient, _("The access has ended."), part="people")
     return page(
         request, "admin/form.html", _("End the access of %(name)s") % {"name": link.user}, form=form,
-        intro=_("From this moment on they see nothing of the record and get no mail about it."),
+        patient=link.patient, intro=_("From this moment on they see nothing of the record and get no mail about it."),
         button=_("End the access"), danger=True, back_url=patient_url(link.patient),
     )  # fmt: skip
 
@@ -233,6 +233,7 @@ def carer_renew(request: HttpRequest, pk: UUID) -> HttpResponse:
         return answer
     return page(
         request, "admin/form.html", _("Renew the access of %(name)s") % {"name": link.user}, form=form,
+        patient=link.patient,
         intro=_("A child's carers see the record until the 16th birthday. Ask the young person first."),
         button=_("Renew the access"), back_url=patient_url(link.patient),
     )  # fmt: skip
@@ -265,6 +266,7 @@ def deceased(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
     return page(
         request, "admin/form.html", _("Record that %(name)s has died") % {"name": patient.name}, form=form,
+        patient=patient,
         intro=intro % {"n": waiting}, button=_("Record and stop everything"), danger=True,
         back_url=patient_url(patient),
     )  # fmt: skip

@@ -188,6 +188,7 @@ def result(request: HttpRequest, pk: UUID) -> HttpResponse:
         intro = _("This X-ray was not taken yet. Record the visit as attended first.")
     return page(
         request, "admin/form.html", _("Result of an X-ray of %(name)s") % {"name": patient.name}, form=form,
+        patient=patient, episode=row.episode,
         intro=intro, button=_("Save the result"), back_url=patient_url(patient, "xrays"),
     )  # fmt: skip
 
@@ -218,6 +219,7 @@ def release(request: HttpRequest, pk: UUID) -> HttpResponse:
         intro = words % {"result": row.result_note}
     return page(
         request, "admin/form.html", _("Release a result to %(name)s") % {"name": row.episode.patient.name},
+        patient=row.episode.patient, episode=row.episode,
         form=form, intro=intro, button=_("Release it"), back_url=patient_url(row.episode.patient, "xrays"),
     )  # fmt: skip
 

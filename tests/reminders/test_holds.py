@@ -229,3 +229,15 @@ def test_lifting_a_suppression_is_audited_for_each_patient_once(planned) -> None
         "patient_id", flat=True
     )
     assert set(patients) == {planned.child.pk, planned.sibling.pk}
+
+
+def test_what_nothing_happens_to_stands_last(planned, sign_in) -> None:
+    row = Reminder.objects.get(episode=planned.episode, step_key="insurer")
+    make_message(planned.patient.user, planned.clinic, [row])
+    page = sign_in(planned.nurse).post(
+        reverse("admin:episode_hold", args=[planned.episode.pk]), {"what": "*", "reason": "Flood"}
+    )
+    found = [(section.change, section.is_quiet) for section in page.context["sections"]]
+    assert found[0] == ("dropped", False)
+    assert ("already_sent", True) in found
+    assert [quiet for _change, quiet in found] == sorted(quiet for _change, quiet in found)
