@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -23,12 +24,19 @@ MOST = 20
 NAMED = 5
 
 
+class Named(NamedTuple):
+    """A step by its title, with its new day in words where it moved."""
+
+    title: str
+    when: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One thing that changed: a sentence, or what happened to the steps below it. `more` counts those not named."""
 
     text: str
-    steps: Sequence[str] = ()
+    steps: Sequence[Named] = ()
     more: int = 0
 
 
@@ -61,12 +69,20 @@ class _Names:
     writer: Writer
     visits: Mapping[str, Appointment]
 
-    def of_steps(self, keys: Iterable[str]) -> list[str]:
+    def of_steps(self, keys: Iterable[str]) -> list[Named]:
         """The titles of steps, each once and without those that were never the reader's."""
         titles = (title(self.rows[key], self.writer) for key in keys if key in self.rows)
-        return list(dict.fromkeys(titles))
+        return [Named(one) for one in dict.fromkeys(titles)]
 
-    def of_dropped(self, keys: Iterable[str]) -> list[str]:
+    def of_moved(self, moves: Iterable[tuple[str, str, str]]) -> list[Named]:
+        """The same of steps that moved, with their new first day."""
+        return [
+            one._replace(when=_day(date.fromisoformat(new)))
+            for key, _old, new in moves
+            for one in self.of_steps([key])
+        ]
+
+    def of_dropped(self, keys: Iterable[str]) -> list[Named]:
         """The same of steps that were taken out, but for those that went because they are done."""
         return self.of_steps(key for key in keys if not self._ends_by_itself(key))
 
@@ -96,23 +112,16 @@ def _moved_event(key: str, old: str, new: str, names: _Names, care: Care) -> str
 
 
 def _steps(news: News, names: _Names) -> Iterator[Line]:
-    moved = [f"{one} ({_day(date.fromisoformat(new))})" for one, new in _moved_steps(news, names)]
-    words: Mapping[str, list[str]] = {
-        _("These moved with it:") if news.get("dates") else _("These moved:"): moved,
-        _("New:") if news.get("is_other_version") else _("These have a date now:"): names.of_steps(
-            news.get("new", ())
-        ),
+    moved = _("These moved with it:") if news.get("dates") else _("These moved:")
+    new = _("New:") if news.get("is_other_version") else _("These have a date now:")
+    words: Mapping[str, list[Named]] = {
+        moved: names.of_moved(news.get("moved", ())),
+        new: names.of_steps(news.get("new", ())),
         _("No longer in your plan:"): names.of_dropped(news.get("dropped", ())),
     }
     for text, steps in words.items():
         if steps:
             yield Line(text, steps[:NAMED], max(0, len(steps) - NAMED))
-
-
-def _moved_steps(news: News, names: _Names) -> Iterator[tuple[str, str]]:
-    for key, _old, new in news.get("moved", ()):
-        for one in names.of_steps([key]):
-            yield one, new
 
 
 def _moment(text: str, care: Care) -> str:

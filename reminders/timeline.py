@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from django.db.models import prefetch_related_objects
 from django.urls import reverse
@@ -75,9 +75,14 @@ class Phase:
     entries: list[Entry] = field(default_factory=list)
 
     @property
-    def is_over(self) -> bool:
-        """Whether all of it lies behind; a page folds it away."""
-        return all(entry.state in {"past", "done"} for entry in self.entries)
+    def behind(self) -> list[Entry]:
+        """What lies behind, up to the first that does not; a page folds it away."""
+        return list(takewhile(lambda entry: entry.state in {"past", "done"}, self.entries))
+
+    @property
+    def ahead(self) -> list[Entry]:
+        """The others. Without any, the phase is over."""
+        return self.entries[len(self.behind) :]
 
 
 @dataclass(slots=True)
@@ -109,7 +114,9 @@ def build(care: Care, episode: Episode) -> Plan:
     ]
     phases = _phases(episode, sorted(entries, key=lambda entry: entry.on))
     _add_undated(phases, _undated(care, without_date))
-    return Plan(episode, phases, changes_of(care, episode, rows))
+    # Of a plan that is over or called off nothing is news.
+    changes = changes_of(care, episode, rows) if episode.is_open else []
+    return Plan(episode, phases, changes)
 
 
 def _belongs(row: Reminder, care: Care) -> bool:
@@ -212,16 +219,25 @@ def _windows(care: Care, episode: Episode) -> Iterator[Entry]:
 
 def _surgery(care: Care, episode: Episode) -> Iterator[Entry]:
     on = episode.surgery_on
-    if on is not None:
-        yield Entry(
-            on=on,
-            category=Category.APPOINTMENT,
-            category_label=episode.procedure.name,
-            title=_("Your surgery") if care.is_own else _("The day of surgery"),
-            when=_day(on),
-            state="done" if on < care.today else _state(care.today, on, on),
-            detail=str(episode.get_side_display()),
-        )
+    if on is None:
+        return
+    is_off = episode.status == Episode.Status.CANCELLED
+    yield Entry(
+        on=on,
+        category=Category.APPOINTMENT,
+        category_label=episode.procedure.name,
+        title=_("Your surgery") if care.is_own else _("The day of surgery"),
+        when=_day(on),
+        state=_state_of_surgery(care.today, on, is_off=is_off),
+        detail=_("Called off") if is_off else str(episode.get_side_display()),
+    )
+
+
+def _state_of_surgery(today: date, on: date, *, is_off: bool) -> str:
+    """What was called off lies behind, whatever its day; what took place is done."""
+    if is_off:
+        return "past"
+    return "done" if on < today else _state(today, on, on)
 
 
 def _steps_without_date(care: Care, episode: Episode) -> list[Step]:

@@ -92,7 +92,7 @@ class TestTold:
         text = told(planned, sign_in)
         assert "The day of surgery: moved from Mon 27 Apr 2026 to Mon 11 May 2026." in text
         assert "These moved with it:" in text
-        assert "Pack bag (Sat 9 May 2026)" in text
+        assert '<bdi>Pack bag</bdi> <span class="sw-soft">(Sat 9 May 2026)</span>' in text
         assert "more</li>" in text
 
     def test_a_second_move_is_told_from_where_the_first_one_led(self, planned, sign_in):

@@ -11,7 +11,7 @@ from django.urls import reverse
 from patients.models import Episode, PlanRequest, StepResponse
 from patients.querysets import EpisodeQuerySet
 from portal.models import AuditEvent
-from reminders import unsubscribe
+from reminders import actions, unsubscribe
 from reminders.models import Decision, Message, Preference, Reminder
 from tests.factories import NOW, make_message, make_reminder
 
@@ -202,6 +202,23 @@ class TestPlan:
     def test_what_does_not_apply_is_not_there(self, planned, sign_in):
         assert "Stop smoking" in sign_in(planned.patient.user).get("/plan/").text
         assert "Stop smoking" not in sign_in(planned.other_patient.user).get("/plan/").text
+
+    def test_surgery_that_was_called_off_is_not_ahead(self, planned, sign_in):
+        actions.cancel_surgery(episode=planned.episode, by=planned.manager, now=NOW, reason="x")
+        text = sign_in(planned.patient.user).get("/plan/").text
+        assert "Called off" in text
+        assert 'data-state="next"' not in text
+        assert "What changed" not in text
+
+    def test_what_lies_behind_is_folded_away(self, planned, sign_in, stopped_clock):
+        assert (
+            "<summary><h2>Before surgery</h2>"
+            not in sign_in(planned.patient.user).get("/plan/").text
+        )
+        stopped_clock.shift(timedelta(days=80))
+        assert (
+            "<summary><h2>Before surgery</h2>" in sign_in(planned.patient.user).get("/plan/").text
+        )
 
     def test_a_foreign_episode_is_not_shown(self, planned, sign_in):
         Episode.objects.filter(pk=planned.other_episode.pk).update(side="both")
