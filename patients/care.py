@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef
+from django.db.models import DateField, Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from patients.models import Patient, RelatedPerson
+from patients.querysets import READER, USER, asked_by
 from portal import audit, clock
 from portal.models import User
+from portal.prepared import Blank, prepared
 
 CHOSEN = "patient"
 
@@ -58,7 +61,7 @@ def care_of(request: HttpRequest, verb: str, patient_id: UUID | None = None) -> 
     reader = request.user
     if not isinstance(reader, User):
         raise TypeError("A page about a patient needs somebody who is signed in.")
-    patients = _own_patients(reader)
+    patients = _own_patients(**asked_by(reader), today=clock.today())
     care = _choose(reader, patients, str(patient_id or request.session.get(CHOSEN, "")))
     request.__dict__["care"] = care
     if care.patient:
@@ -96,11 +99,16 @@ def _refuse_over(request: HttpRequest, care: Care, verb: str) -> None:
         raise RecordIsQuiet
 
 
-def _own_patients(reader: User) -> list[Patient]:
-    links = RelatedPerson.objects.filter(user=reader).live(clock.today())
+TODAY = Blank("today", DateField())
+
+
+@prepared
+def _own_patients() -> QuerySet[Any, Patient]:
+    """The patients whose web login this is, each with whether the reader may see all of it."""
+    links = RelatedPerson.objects.filter(user=USER).live(TODAY)
     full = links.filter(patient=OuterRef("pk"), scope=RelatedPerson.Scope.FULL)
-    rows = Patient.objects.own(reader).select_related("clinic")
-    return list(rows.annotate(has_full_link=Exists(full)))
+    rows = Patient.objects.own(READER).select_related("clinic")
+    return rows.annotate(has_full_link=Exists(full))
 
 
 def _choose(reader: User, patients: list[Patient], wanted: str) -> Care:

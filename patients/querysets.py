@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from portal.models import User
 
 
-def _live(prefix: str, on: date | LocalDay) -> Q:
+def _live(prefix: str, on: date | LocalDay | Blank) -> Q:
     """The condition that a carer's access, reached over `prefix`, holds on the clinic's local day `on`."""
     return (
         Q(**{f"{prefix}ended_at__isnull": True})
@@ -43,7 +44,7 @@ class PatientQuerySet(models.QuerySet):
             Q(clinic__in=Clinic.objects.visible_to(user)) | Q(id__in=patients_lived_with(user))
         )
 
-    def own(self, user: User | AnonymousUser) -> Self:
+    def own(self, user: User | AnonymousUser | Reader) -> Self:
         """The patients whose web login this is: oneself, and those one cares for. Never by a staff role."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
@@ -104,13 +105,32 @@ def _emergencies() -> EmergencyAccessQuerySet:
     return EmergencyAccess.objects.all()
 
 
+# Nobody's key.
+NOBODY = UUID(int=0)
 USER = Blank("user", models.UUIDField())
 NOW = Blank("now", models.DateTimeField())
 
 
-def patients_lived_with(user: User | AnonymousUser) -> Prepared:
+class Reader:
+    """Stands for the reader in a prepared query, until it is asked: `own(READER)`, then `asked_by(user)`."""
+
+    pk = USER
+    is_authenticated = is_active = True
+
+
+READER = Reader()
+
+
+def asked_by(user: User | AnonymousUser) -> dict[str, Any]:
+    """The values of `READER`, for a prepared query. For a stranger or a closed account nothing is found."""
+    is_somebody = user.is_authenticated and user.is_active
+    return {"user": user.pk if is_somebody else NOBODY, "now": clock.now()}
+
+
+def patients_lived_with(user: User | AnonymousUser | Reader) -> Prepared:
     """The keys of the patients that somebody is, or cares for today; for a condition such as `patient__in`."""
-    return Prepared(lived_with, models.UUIDField(), user=user.pk, now=clock.now())
+    now = NOW if isinstance(user, Reader) else clock.now()
+    return Prepared(lived_with, models.UUIDField(), user=user.pk, now=now)
 
 
 def lived_with() -> models.QuerySet:
@@ -135,7 +155,7 @@ class _OfPatientQuerySet(models.QuerySet):
         visible = Patient.objects.visible_to(user).values("id")
         return self.filter(**{f"{self.patient_path}__in": visible})
 
-    def own(self, user: User | AnonymousUser) -> Self:
+    def own(self, user: User | AnonymousUser | Reader) -> Self:
         """The rows of the patients whose web login this is."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
@@ -145,7 +165,7 @@ class _OfPatientQuerySet(models.QuerySet):
 class RelatedPersonQuerySet(_OfPatientQuerySet):
     """Carers' links by who is asking and by day."""
 
-    def live(self, on: date) -> Self:
+    def live(self, on: date | Blank) -> Self:
         """The links whose access holds on the local day `on`."""
         return self.filter(_live("", on))
 

@@ -1,19 +1,24 @@
-"""Subqueries that are put into SQL once a process, for conditions that stand in nearly every query.
+"""Queries that are put into SQL once a process: conditions that stand in nearly every query, and whole queries.
 
-Django puts a query together anew each time it is asked. For the gate to patient data, which one page
-asks for up to ten times, that took longer than the database's answer (docs/decisions/0133).
+Django puts a query together anew each time it is asked. On a page that asks a dozen, that took far longer
+than the database's answers and the page together (docs/decisions/0133).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from django.db import connections
-from django.db.models import Expression, Field, QuerySet, Value
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Expression, Field, Model, QuerySet, Value
 
 Rows = Callable[[], QuerySet[Any, Any]]
+Row = TypeVar("Row")
 
 
 class Blank(Value):
@@ -31,11 +36,29 @@ class Blank(Value):
         return self.output_field.get_db_prep_value(value, connection=connection)
 
 
+class Listed(Blank):
+    """A place for a list of values, however long: for a condition such as `episode__in`."""
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        """The values as rows; SQLite takes a list as JSON."""
+        return "(SELECT value FROM json_each(%s))", [self]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        """The values as rows."""
+        return f"(SELECT unnest(%s::{self.output_field.db_type(connection)}[]))", [self]
+
+    def filled(self, value: Iterable[Any], connection: Any) -> Any:
+        """The parameter for all the values together."""
+        each = [super(Listed, self).filled(one, connection) for one in value]
+        return json.dumps(each) if connection.vendor == "sqlite" else each
+
+
 class Prepared(Expression):
     """The rows of `rows()`, one column, for a condition such as `patient__in`.
 
     `rows` is a function of a module that names a `Blank` wherever a value is to stand; `values` are
-    theirs by name. It may depend on nothing else: it is called once for each kind of database.
+    theirs by name. It may depend on nothing else: it is called once for each kind of database. A value
+    that is a `Blank` itself is left to the prepared query around it.
     """
 
     def __init__(self, rows: Rows, output_field: Field[Any, Any], **values: Any) -> None:
@@ -46,11 +69,21 @@ class Prepared(Expression):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """The SQL as it was put together the first time, with the values of this time."""
         sql, parameters = _in_sql(self.rows, connection.alias, connection.vendor)
-        values = self.values
-        return sql, tuple(
-            one.filled(values[one.value], connection) if isinstance(one, Blank) else one
-            for one in parameters
-        )
+        return sql, _filled(parameters, self.values, connection)
+
+
+def _filled(
+    parameters: Iterable[Any], values: Mapping[str, Any], connection: Any
+) -> tuple[Any, ...]:
+    """The parameters with the blanks among them filled in. Raises KeyError for a value that was not given."""
+    return tuple(
+        _value(one, values[one.value], connection) if isinstance(one, Blank) else one
+        for one in parameters
+    )
+
+
+def _value(blank: Blank, value: Any, connection: Any) -> Any:
+    return value if isinstance(value, Blank) else blank.filled(value, connection)
 
 
 @lru_cache(maxsize=64)
@@ -58,3 +91,76 @@ def _in_sql(rows: Rows, alias: str, _vendor: str) -> tuple[str, tuple[Any, ...]]
     """The subquery in brackets, and its parameters with the blanks among them."""
     sql, parameters = rows().query.get_compiler(connection=connections[alias]).as_sql()
     return f"({sql})", tuple(parameters)
+
+
+class prepared(Generic[Row]):  # noqa: N801 - a decorator
+    """Makes a function that gives a query set into one that gives its rows, for the values of its blanks.
+
+    Called with `model__in` and the like it would be the same as the query set, filtered and evaluated;
+    no relation is prefetched: see `bring`.
+    """
+
+    def __init__(self, rows: Callable[[], QuerySet[Any, Row]]) -> None:
+        self.rows = rows
+        self.__doc__ = rows.__doc__
+
+    def __call__(self, **values: Any) -> list[Row]:
+        """Ask the database. Raises KeyError for a blank without a value."""
+        alias = DEFAULT_DB_ALIAS
+        made = _made(self.rows, alias, connections[alias].vendor)
+        iterable: Any = made.rows._iterable_class
+        return list(iterable(_Asked(made, alias, values)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A query set, and all that Django worked out to ask it."""
+
+    rows: QuerySet[Any, Any]
+    compiler: Any
+    sql: str
+    parameters: tuple[Any, ...]
+    converters: Mapping[int, Any]
+
+
+@lru_cache(maxsize=128)
+def _made(rows: Rows, alias: str, _vendor: str) -> _Made:
+    found = rows()
+    compiler = found.query.get_compiler(connection=connections[alias])
+    sql, parameters = compiler.as_sql()
+    columns = [column for column, *_rest in compiler.select[: compiler.col_count]]
+    return _Made(found, compiler, sql, tuple(parameters), compiler.get_converters(columns))
+
+
+class _Asked:
+    """What Django's iterables take for a query set and its query: one that is put into SQL already."""
+
+    _known_related_objects: Mapping[Any, Any] = {}
+
+    def __init__(self, made: _Made, alias: str, values: Mapping[str, Any]) -> None:
+        self.made, self.db, self.values = made, alias, values
+        self.query = self
+
+    def get_compiler(self, using: str) -> Any:
+        """A compiler of this thread's connection, with its work done."""
+        connection = connections[using]
+        compiler = copy(self.made.compiler)
+        compiler.connection = connection
+        asked = self.made.sql, _filled(self.made.parameters, self.values, connection)
+        compiler.as_sql = lambda: asked
+        compiler.get_converters = lambda _columns: self.made.converters
+        return compiler
+
+
+class Brought(list[Row]):
+    """Related rows at hand, where a row's own manager is asked for `all()` of them, and for nothing else."""
+
+
+def bring(owners: Iterable[Model], name: str, rows: Iterable[Any], key: str) -> None:
+    """Hand the owners their related rows, so that `owner.name.all()` asks nothing; `key` leads back to the owner."""
+    by_owner: dict[Any, Brought[Any]] = defaultdict(Brought)
+    for row in rows:
+        by_owner[getattr(row, key)].append(row)
+    for owner in owners:
+        at_hand = owner.__dict__.setdefault("_prefetched_objects_cache", {})
+        at_hand[name] = by_owner.get(owner.pk, Brought())

@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from django.db.models import QuerySet, UUIDField
 from django.utils.safestring import SafeString, mark_safe
 
 from portal.models import Clinic, Language
+from portal.prepared import Blank, prepared
 from procedures.markdown import to_html, to_text
 from procedures.models import Resolution, SlotValue, Step, StepText
 
@@ -38,6 +41,8 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
 _SLOT = re.compile(r"slot:[a-z][a-z0-9_]*")
 _SETTLED = re.compile(r"settled:D[0-9]+")
+
+CLINIC = Blank("clinic", UUIDField())
 
 # Where a step has no words in the reader's language, these are tried in turn.
 FALLBACK: Mapping[str, tuple[str, ...]] = {
@@ -134,13 +139,21 @@ def clinic_values(clinic: Clinic) -> dict[str, str]:
 
 
 def _slot_values(clinic: Clinic) -> dict[str, str]:
-    rows = SlotValue.objects.filter(clinic=clinic).values_list("slot__key", "value")
-    return {f"slot:{key}": value for key, value in rows}
+    return {f"slot:{key}": value for key, value in _slots(clinic=clinic.pk)}
+
+
+@prepared
+def _slots() -> QuerySet[Any, tuple[str, str]]:
+    return SlotValue.objects.filter(clinic=CLINIC).values_list("slot__key", "value")
 
 
 def _settled_values(clinic: Clinic) -> dict[str, str]:
-    rows = Resolution.objects.filter(clinic=clinic).select_related("value", "disagreement")
-    return {f"settled:{row.disagreement.key}": str(row) for row in rows}
+    return {f"settled:{row.disagreement.key}": str(row) for row in _resolutions(clinic=clinic.pk)}
+
+
+@prepared
+def _resolutions() -> QuerySet[Any, Resolution]:
+    return Resolution.objects.filter(clinic=CLINIC).select_related("value", "disagreement")
 
 
 def _require(names: set[str], values: Mapping[str, str]) -> None:

@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import DateField, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from patients.care import Care
 from patients.models import Episode
+from patients.querysets import NOW
 from portal import clock
 from portal.models import User
+from portal.prepared import Blank, prepared
 from procedures.models import Category
 from reminders.emails import Writer
 from reminders.models import Message, Reminder
-from reminders.reading import attach, day_in_words, own_rows, title
+from reminders.reading import (
+    asked_for,
+    attach,
+    bring_texts,
+    day_in_words,
+    own_rows,
+    title,
+)
 from reminders.reasons import SILENT, audience, decision, event, reason, repetition, rule, state
 
+TODAY = Blank("today", DateField())
 NEXT_SHOWN = 6
 NOT_SENT_SHOWN = 10
 _NOT_SENT = (
@@ -49,10 +60,11 @@ def messages_of(care: Care) -> QuerySet[Message]:
 
 def lines(care: Care, episodes: Collection[Episode]) -> tuple[list[Line], list[Line]]:
     """What will be sent next, each step once; and what did not go out, with its reason, the latest first."""
-    coming = attach(care, episodes, _coming(care, episodes))
-    not_sent = attach(care, episodes, _not_sent(care, episodes))
+    asked = asked_for(care, episodes) | {"today": care.today, "now": care.now}
+    coming = attach(care, episodes, _coming(**asked))
+    not_sent = attach(care, episodes, _not_sent(**asked))
     # For both lists together: their words are fetched once.
-    prefetch_related_objects([*coming, *not_sent], "step__texts")
+    bring_texts(row.step for row in (*coming, *not_sent))
     writer = Writer()
     first_of_each = {row.step_key or str(row.pk): row for row in reversed(coming)}
     soonest = sorted(first_of_each.values(), key=lambda row: (row.due_at, row.pk))[:NEXT_SHOWN]
@@ -62,17 +74,19 @@ def lines(care: Care, episodes: Collection[Episode]) -> tuple[list[Line], list[L
     )
 
 
-def _coming(care: Care, episodes: Collection[Episode]) -> QuerySet[Reminder]:
-    own = own_rows(care, episodes).open().filter(valid_until__gt=care.now)
+@prepared
+def _coming() -> QuerySet[Any, Reminder]:
+    own = own_rows().open().filter(valid_until__gt=NOW)
     # Some more than are shown, for a step that comes daily counts once.
     return own.select_related("appointment__location", "step").order_by("due_at", "id")[
         : NEXT_SHOWN * 5
     ]
 
 
-def _not_sent(care: Care, episodes: Collection[Episode]) -> QuerySet[Reminder]:
-    own = own_rows(care, episodes).filter(state__in=_NOT_SENT).exclude(reason__in=SILENT)
-    rows = own.filter(Q(local_date__lte=care.today) | Q(reason="stopped_by_staff"))
+@prepared
+def _not_sent() -> QuerySet[Any, Reminder]:
+    own = own_rows().filter(state__in=_NOT_SENT).exclude(reason__in=SILENT)
+    rows = own.filter(Q(local_date__lte=TODAY) | Q(reason="stopped_by_staff"))
     return rows.select_related("appointment__location", "step").order_by("-due_at", "id")[
         :NOT_SENT_SHOWN
     ]

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 
-from patients.querysets import USER, lived_with, patients_lived_with
+from patients.querysets import NOW, USER, Reader, lived_with, patients_lived_with
 from portal import clock
 from portal.models import Clinic
 from portal.prepared import Prepared
@@ -33,11 +33,11 @@ class ReminderQuerySet(models.QuerySet):
             | Q(id__in=type(self)(self.model).own(user).values("id"))
         )
 
-    def own(self, user: User | AnonymousUser) -> Self:
+    def own(self, user: User | AnonymousUser | Reader) -> Self:
         """The rows addressed to `user` about patients whose web login this is."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
-        return self.filter(recipient=user, episode__patient__in=patients_lived_with(user))
+        return self.filter(recipient=user.pk, episode__patient__in=patients_lived_with(user))
 
     def with_words(self) -> Self:
         """Fetch with the rows what putting them into words needs, but for their episode. One further query."""
@@ -79,12 +79,13 @@ class MessageQuerySet(models.QuerySet):
             | Q(id__in=type(self)(self.model).own(user).values("id"))
         )
 
-    def own(self, user: User | AnonymousUser) -> Self:
+    def own(self, user: User | AnonymousUser | Reader) -> Self:
         """The messages sent to `user`, unless they speak of a patient `user` may not see any more."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
-        hidden = Prepared(_hidden_messages, models.UUIDField(), user=user.pk, now=clock.now())
-        return self.filter(recipient=user).exclude(id__in=hidden)
+        now = NOW if isinstance(user, Reader) else clock.now()
+        hidden = Prepared(_hidden_messages, models.UUIDField(), user=user.pk, now=now)
+        return self.filter(recipient=user.pk).exclude(id__in=hidden)
 
 
 def _hidden_messages() -> models.QuerySet:

@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Prefetch
+from django.db.models import QuerySet, UUIDField
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from patients.care import Care
-from patients.models import Appointment, Episode, ImagingRequest, StepResponse
+from patients.models import AnchorDate, Appointment, Episode, ImagingRequest, StepResponse
+from patients.querysets import READER, asked_by
 from portal.day_words import date_format
+from portal.prepared import Blank, Listed, bring, prepared
 from procedures.conditions import holds
-from procedures.models import Category
+from procedures.models import Category, Step, StepText
 from reminders.emails import Unwritable, Writer
 from reminders.models import Reminder
 from reminders.planner import PORTAL_ONLY
@@ -60,27 +62,69 @@ class Card:
     language: str = ""
 
 
+PATIENT = Blank("patient", UUIDField())
+EPISODES = Listed("episodes", UUIDField())
+STEPS = Listed("steps", UUIDField())
+
+
+@prepared
+def _episodes() -> QuerySet[Any, Episode]:
+    rows = Episode.objects.own(READER).filter(patient=PATIENT)
+    return rows.select_related("procedure", "version")
+
+
+@prepared
+def _anchor_dates() -> QuerySet[Any, AnchorDate]:
+    return AnchorDate.objects.filter(episode__in=EPISODES)
+
+
+@prepared
+def _appointments() -> QuerySet[Any, Appointment]:
+    return Appointment.objects.filter(episode__in=EPISODES).select_related("location")
+
+
+@prepared
+def _imaging_requests() -> QuerySet[Any, ImagingRequest]:
+    return ImagingRequest.objects.filter(episode__in=EPISODES).select_related("step")
+
+
 def episodes_of(care: Care) -> list[Episode]:
     """Every episode of the chosen patient with its dates, the newest first. Four queries."""
-    rows = Episode.objects.own(care.reader).filter(patient=care.patient)
-    rows = rows.select_related("procedure", "version").prefetch_related(
-        "anchor_dates",
-        Prefetch(
-            "appointments",
-            Appointment.objects.select_related("location"),
-        ),
-        Prefetch("imaging_requests", ImagingRequest.objects.select_related("step")),
-    )
-    for row in rows:
+    if care.patient is None:
+        return []
+    episodes = _episodes(**asked_by(care.reader), patient=care.patient.pk)
+    ids = [row.pk for row in episodes]
+    if ids:
+        bring(episodes, "anchor_dates", _anchor_dates(episodes=ids), "episode_id")
+        bring(episodes, "appointments", _appointments(episodes=ids), "episode_id")
+        bring(episodes, "imaging_requests", _imaging_requests(episodes=ids), "episode_id")
+    for row in episodes:
         row.bring_anchors(row.anchors)
-        if care.patient is not None:
-            row.patient = care.patient
-    return list(rows)
+        row.patient = care.patient
+    return episodes
 
 
-def own_rows(care: Care, episodes: Iterable[Episode]) -> ReminderQuerySet:
-    """The reader's reminders of these episodes, ready for `attach`."""
-    return Reminder.objects.own(care.reader).filter(episode__in=[row.pk for row in episodes])
+def own_rows() -> ReminderQuerySet:
+    """For a prepared query: the reader's reminders of some episodes, ready for `attach`."""
+    return Reminder.objects.own(READER).filter(episode__in=EPISODES)
+
+
+def asked_for(care: Care, episodes: Iterable[Episode]) -> dict[str, Any]:
+    """The values of `own_rows`."""
+    return {**asked_by(care.reader), "episodes": [row.pk for row in episodes]}
+
+
+@prepared
+def _texts() -> QuerySet[Any, StepText]:
+    return StepText.objects.filter(step__in=STEPS)
+
+
+def bring_texts(steps: Iterable[Step | None]) -> None:
+    """Hand the steps their words. One query; none without steps."""
+    owners = [step for step in steps if step is not None]
+    if owners:
+        ids = {step.pk for step in owners}
+        bring(owners, "texts", _texts(steps=ids), "step_id")
 
 
 def attach(care: Care, episodes: Iterable[Episode], rows: Iterable[Reminder]) -> list[Reminder]:
@@ -111,12 +155,17 @@ def _on(row: Reminder, care: Care) -> date:
     return row.episode.surgery_on or care.now.astimezone(row.episode.patient.clinic.zone).date()
 
 
+@prepared
+def _answers() -> QuerySet[Any, tuple[UUID, str, int, str, datetime]]:
+    rows = StepResponse.objects.filter(episode__in=EPISODES)
+    return rows.values_list("episode_id", "step__key", "occurrence", "answer", "answered_at")
+
+
 def answers_of(episodes: Collection[Episode]) -> dict[AnswerKey, Answer]:
     """The answers to the steps of these episodes; done counts before a question. One query."""
-    rows = StepResponse.objects.filter(episode__in=[row.pk for row in episodes])
     found: dict[AnswerKey, Answer] = {}
-    values = rows.values_list("episode_id", "step__key", "occurrence", "answer", "answered_at")
-    for episode_id, key, occurrence, answer, at in values:
+    rows = _answers(episodes=[row.pk for row in episodes]) if episodes else ()
+    for episode_id, key, occurrence, answer, at in rows:
         known = found.get((episode_id, key, occurrence))
         if known is None or answer == StepResponse.Answer.DONE:
             found[episode_id, key, occurrence] = Answer(answer, at)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby, takewhile
+from typing import Any
 
-from django.db.models import prefetch_related_objects
+from django.db.models import CharField, QuerySet, UUIDField
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from patients.care import Care
 from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, StepResponse
 from portal.day_words import date_format, time_format
+from portal.prepared import Blank, Listed, prepared
 from procedures.conditions import holds
 from procedures.models import Category, Step
 from procedures.offsets import Offset
@@ -29,12 +31,16 @@ from reminders.reading import (
     AnswerKey,
     answer_to,
     answers_of,
+    asked_for,
     attach,
+    bring_texts,
     is_shown,
     own_rows,
     title,
 )
 from reminders.reasons import SILENT, reason, rule
+
+VERSION, ANCHORS = Blank("version", UUIDField()), Listed("anchors", CharField())
 
 # Days from surgery at which a phase ends, and its name.
 AFTER: tuple[tuple[int, str | Promise], ...] = (
@@ -99,13 +105,18 @@ class Plan:
         return [entry for phase in self.phases for entry in phase.entries]
 
 
+@prepared
+def _rows() -> QuerySet[Any, Reminder]:
+    rows = own_rows().select_related("appointment__location", "step")
+    return rows.order_by("local_date", "local_time", "id")
+
+
 def build(care: Care, episode: Episode) -> Plan:
     """Lay out one episode as its reader sees it. A constant number of queries."""
-    own = own_rows(care, [episode]).select_related("appointment__location", "step")
-    rows = attach(care, [episode], own.order_by("local_date", "local_time", "id"))
+    rows = attach(care, [episode], _rows(**asked_for(care, [episode])))
     without_date = _steps_without_date(care, episode)
     # The words of both in one query.
-    prefetch_related_objects([*(row.step for row in rows if row.step), *without_date], "texts")
+    bring_texts([*(row.step for row in rows), *without_date])
     entries = [
         *_steps(care, [row for row in rows if _belongs(row, care)]),
         *_visits(care, episode),
@@ -240,12 +251,18 @@ def _state_of_surgery(today: date, on: date, *, is_off: bool) -> str:
     return "done" if on < today else _state(today, on, on)
 
 
+@prepared
+def _steps_but_for() -> QuerySet[Any, Step]:
+    """The steps of a version that do not count from these events."""
+    return Step.objects.filter(version=VERSION).exclude(anchor__in=ANCHORS)
+
+
 def _steps_without_date(care: Care, episode: Episode) -> list[Step]:
     """The steps that hang on an event without a date; none once the episode is closed."""
     if not episode.is_open:
         return []
     anchors, attributes = episode.anchors, episode.patient.attributes(_on(episode, care))
-    steps = episode.version.steps.exclude(anchor__in=["appointment", *anchors])
+    steps = _steps_but_for(version=episode.version_id, anchors=["appointment", *anchors])
     return [step for step in steps if holds(step.condition, attributes)]
 
 

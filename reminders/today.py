@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import DateField, DateTimeField, Q, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,7 +16,9 @@ from patients.actions.notes import today_at
 from patients.care import Care
 from patients.exercise_days import done_on
 from patients.models import Appointment, Episode, ImagingRequest, StepResponse
+from patients.querysets import NOW
 from portal.day_words import date_format
+from portal.prepared import Blank, prepared
 from reminders.emails import Writer
 from reminders.gates import is_daily
 from reminders.models import Reminder
@@ -24,7 +27,9 @@ from reminders.reading import (
     Card,
     answer_to,
     answers_of,
+    asked_for,
     attach,
+    bring_texts,
     card,
     day_in_words,
     episodes_of,
@@ -120,17 +125,29 @@ def _exercised(care: Care, rows: Iterable[Reminder]) -> set[UUID]:
     return done_on(asked, today_at(care.patient.clinic, care.now))
 
 
-def _rows(care: Care, episodes: list[Episode]) -> list[Reminder]:
+TODAY = Blank("today", DateField())
+MADE_SINCE = Blank("made_since", DateTimeField())
+
+
+@prepared
+def _wanted() -> QuerySet[Any, Reminder]:
     """What is for today, what still holds of the days before, and the first one that comes after."""
-    own = own_rows(care, episodes)
-    ahead = own.open().filter(local_date__gt=care.today).order_by("due_at", "id")
-    wanted = own.filter(
-        Q(local_date=care.today)
-        | Q(local_date__lt=care.today, valid_until__gt=care.now)
-        | Q(reason=PORTAL_ONLY, created_at__gt=care.now - PORTAL_ONLY_STAYS)
+    ahead = own_rows().open().filter(local_date__gt=TODAY).order_by("due_at", "id")
+    wanted = own_rows().filter(
+        Q(local_date=TODAY)
+        | Q(local_date__lt=TODAY, valid_until__gt=NOW)
+        | Q(reason=PORTAL_ONLY, created_at__gt=MADE_SINCE)
         | Q(id=ahead.values("id")[:1])
     )
-    return attach(care, episodes, wanted.with_words().order_by("local_date", "local_time", "id"))
+    rows = wanted.select_related("appointment__location", "step")
+    return rows.order_by("local_date", "local_time", "id")
+
+
+def _rows(care: Care, episodes: list[Episode]) -> list[Reminder]:
+    asked = asked_for(care, episodes) | {"today": care.today, "now": care.now}
+    found = _wanted(**asked, made_since=care.now - PORTAL_ONLY_STAYS)
+    bring_texts(row.step for row in found)
+    return attach(care, episodes, found)
 
 
 def _latest_of_each(rows: Iterable[Reminder]) -> list[Reminder]:

@@ -1,13 +1,14 @@
-"""Subqueries put into SQL once: they find what the same query finds when it is put together anew."""
+"""Queries put into SQL once: they find what the same query finds when it is put together anew."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 
-from patients.models import Appointment, Patient
-from patients.querysets import lived_with, patients_lived_with
-from portal.prepared import Blank, Prepared
+from patients.models import Appointment, Episode, Patient
+from patients.querysets import READER, asked_by, lived_with, patients_lived_with
+from portal.prepared import Blank, Listed, Prepared, bring, prepared
 from tests.factories import make_appointment
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +89,81 @@ def test_the_gate_opens_for_the_same_people_at_every_moment(people, stopped_cloc
 
 def test_the_gate_names_no_reader_by_itself():
     assert "%s" in str(lived_with().query.get_compiler("default").as_sql()[0])
+
+
+# --- Whole queries -----------------------------------------------------------------------------
+
+PLACES, BORN = Listed("names", models.CharField()), Blank("born", models.DateField())
+
+
+@prepared
+def _older():
+    rows = Patient.objects.filter(given_name__in=PLACES, birth_date__lt=BORN)
+    return (
+        rows.select_related("clinic", "user").annotate(size=models.F("id")).order_by("given_name")
+    )
+
+
+@prepared
+def _values():
+    return Patient.objects.filter(given_name__in=PLACES).order_by("id").values_list("id", "user")
+
+
+def test_a_prepared_query_gives_the_rows_that_django_gives(people, django_assert_num_queries):
+    names, born = ["Patricia", "Otto", "Kim"], date(2015, 1, 1)
+    ordinary = Patient.objects.filter(given_name__in=names, birth_date__lt=born)
+    ordinary = list(ordinary.select_related("clinic", "user").order_by("given_name"))
+
+    with django_assert_num_queries(1):
+        found = _older(names=names, born=born)
+        related = [(row.clinic.name, row.user.email, row.size) for row in found]
+
+    assert [row.__dict__.keys() - {"size"} for row in found] == [
+        row.__dict__.keys() for row in ordinary
+    ]
+    assert found == ordinary
+    assert related == [(row.clinic.name, row.user.email, row.pk) for row in ordinary]
+    assert [row.created_at for row in found] == [row.created_at for row in ordinary]
+    assert {row._state.db for row in found} == {"default"}
+
+
+def test_its_rows_can_be_changed_and_saved(people):
+    (row,) = _older(names=["Otto"], born=date(2020, 1, 1))
+    row.phone = "1"
+    row.save()
+
+    assert Patient.objects.get(pk=row.pk).phone == "1"
+
+
+@pytest.mark.parametrize("names", [[], ["Otto"], ["Otto", "Kim", "' OR 1=1 --"]])
+def test_a_list_may_be_of_any_length(people, names):
+    ordinary = Patient.objects.filter(given_name__in=names).order_by("id").values_list("id", "user")
+
+    assert _values(names=names) == list(ordinary)
+
+
+def test_rows_at_hand_answer_all_and_nothing_else(people, django_assert_num_queries):
+    bring([people.episode], "appointments", [make_appointment(people.episode)], "episode_id")
+
+    with django_assert_num_queries(0):
+        assert [row.kind for row in people.episode.appointments.all()] == ["xray"]
+    with pytest.raises(AttributeError):
+        people.episode.appointments.filter(kind="xray")
+
+
+@pytest.mark.parametrize("who", ["patient", "carer", "former_carer", "mother", "nobody"])
+def test_a_prepared_gate_is_the_same_gate(people, who):
+    user = people.patient.user if who == "patient" else getattr(people, who)
+
+    assert set(_own(**asked_by(user))) == set(Episode.objects.own(user))
+
+
+def test_a_closed_account_and_a_stranger_pass_no_prepared_gate(people):
+    people.mother.is_active = False
+
+    assert _own(**asked_by(people.mother)) == _own(**asked_by(AnonymousUser())) == []
+
+
+@prepared
+def _own():
+    return Episode.objects.own(READER)
