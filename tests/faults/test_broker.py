@@ -16,7 +16,8 @@ from portal.processes import die_with_parent
 from tests.processes import end, wait_until
 from tests.smtp import free_port
 
-pytestmark = pytest.mark.fault
+# The broker's affair: a beat or a worker that has lost it asks the database nothing new.
+pytestmark = [pytest.mark.fault, pytest.mark.once]
 TASK = "celery.backend_cleanup"
 
 

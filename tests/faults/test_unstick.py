@@ -10,7 +10,8 @@ from reminders.models import Reminder
 from tests.faults.scene import drain, fill
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.fault
+# The broker's affair: a beat or a worker that has lost it asks the database nothing new.
+pytestmark = [pytest.mark.fault, pytest.mark.once]
 
 
 def test_a_worker_that_cannot_say_that_its_task_is_done_goes_on(

@@ -14,7 +14,8 @@ from portal.celery import app
 from portal.processes import die_with_parent
 from tests.processes import end, wait_until, worker_environment
 
-pytestmark = pytest.mark.fault
+# The broker's affair: a beat or a worker that has lost it asks the database nothing new.
+pytestmark = [pytest.mark.fault, pytest.mark.once]
 QUEUE = "stepwise"
 
 

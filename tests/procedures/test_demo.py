@@ -9,7 +9,8 @@ from procedures.loading import load_catalogue, read_catalogue
 from procedures.models import PathwayVersion, Resolution, SlotValue, Step
 from tests.factories import NOW, make_clinic, make_staff
 
-pytestmark = pytest.mark.django_db
+# The demo's own values: that approving and settling work is shown elsewhere, on either database.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

@@ -219,6 +219,7 @@ def test_without_an_invitation_the_only_clinic_counts_and_otherwise_none(guide):
 # ---- The real pages ----
 
 
+@pytest.mark.once
 def test_every_variant_has_pages_and_every_page_opens(db):
     clinic = make_clinic(is_demo=True)
     load_catalogue()
@@ -250,6 +251,7 @@ def test_every_section_cites_a_fact_and_can_be_read_at_eleven():
     assert without == []
 
 
+@pytest.mark.once
 def test_every_page_as_it_is_read_can_be_read_at_eleven_and_cites_sources(db):
     """With what the demo clinic decided filled in. Medical terms count as two syllables (reading_level)."""
     clinic = make_clinic(is_demo=True)
@@ -284,6 +286,7 @@ def test_every_page_stands_in_spanish_and_is_easy_to_read():
     assert too_hard == {}
 
 
+@pytest.mark.once
 def test_a_spanish_reader_gets_spanish_pages(db):
     load_catalogue()
     client = Client()

@@ -106,6 +106,7 @@ def test_where_the_file_lacks_letters_the_reader_is_led_to_the_page_to_print(
     assert reverse("procedures:guide_pdf", args=["pao"]) not in answer.text
 
 
+@pytest.mark.once
 def test_every_guide_of_the_catalogue_can_be_taken_away_with_all_its_letters(
     db: Any, clinic
 ) -> None:
