@@ -104,7 +104,11 @@ def check(result: crew.Result, came: dict[str, int], reminders: int) -> None:
 
 def print_round(real: crew.Result, bare: crew.Result) -> None:
     """One line a round, so that a busy machine shows."""
-    print(f"  pipeline {real.rate:7.0f}/s   bare loop {bare.rate:7.0f}/s", flush=True)
+    print(
+        f"  pipeline {real.rate:7.0f}/s with {real.busy:4.1f} connections busy a worker"
+        f"   bare loop {bare.rate:7.0f}/s",
+        flush=True,
+    )
 
 
 def print_table(real: list[crew.Result], bare: list[crew.Result], server: sink.Sink) -> None:
@@ -117,20 +121,25 @@ def print_table(real: list[crew.Result], bare: list[crew.Result], server: sink.S
     print(f"ratio                      {pace / limit:8.2f}")
     print(f"processor a mail           {median(r.cpu_us for r in real):8.0f} µs in the workers")
     print(f"processor of the bare loop {median(r.cpu_us for r in bare):8.0f} µs a mail")
+    print(f"connections busy a worker  {median(r.busy for r in real):8.1f} on average")
     print(f"statements a mail          {median(r.statements for r in real):8.2f}")
     print(f"peak memory of a worker    {max(r.peak_mib for r in real):8.0f} MiB")
 
 
 def print_parts(result: crew.Result) -> None:
-    """What processor time each part took in one process; a busy machine blurs this less than the clock."""
+    """What time each part took in one process: of the processor, which a busy machine blurs less, and by the clock."""
     report = result.reports[0]
-    whole = report.cpu
-    rest = whole - sum(report.parts.values())
-    print(f"processor time by part, one process ({result.rate:.0f} mails/s):")
-    for name, seconds in [*sorted(report.parts.items(), key=lambda part: -part[1]), ("rest", rest)]:
-        print(
-            f"  {name:24}{1e6 * seconds / report.done:8.0f} µs a mail{100 * seconds / whole:6.0f} %"
-        )
+    parts, served, waits = dict(report.parts), dict(report.served), dict(report.waits)
+    parts["rest"] = report.cpu - sum(parts.values())
+    served["rest"] = 0
+    waits["rest"] = report.ended_at - report.began_at - sum(waits.values())
+    print(
+        f"µs a mail, one process ({result.rate:.0f} mails/s, {result.busy:.1f} connections busy):"
+    )
+    print(f"  {'part':24}{'processor':>12}{'PostgreSQL':>14}{'by the clock':>14}")
+    for name in sorted(parts, key=lambda part: -parts[part]):
+        own, theirs, lasted = (1e6 * each[name] / report.done for each in (parts, served, waits))
+        print(f"  {name:24}{own:12.0f}{theirs:14.0f}{lasted:14.0f}")
 
 
 if __name__ == "__main__":

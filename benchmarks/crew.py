@@ -19,7 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Report:
-    """What one process did. Seconds of wall and processor, memory in MiB, moments on the common clock."""
+    """What one process did. Seconds of wall and processor, memory in MiB, moments on the common clock.
+
+    `parts` are seconds of processor, `served` the database's, `waits` the same parts by the clock; `busy` is
+    the sum of the seconds that each of its connections had a mail on its way.
+    """
 
     done: int
     began_at: float
@@ -28,6 +32,9 @@ class Report:
     peak_mib: float
     statements: int = 0
     parts: dict[str, float] = field(default_factory=dict)
+    served: dict[str, float] = field(default_factory=dict)
+    waits: dict[str, float] = field(default_factory=dict)
+    busy: float = 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,13 @@ class Result:
     def statements(self) -> float:
         """Statements a mail."""
         return sum(r.statements for r in self.reports) / max(self.done, 1)
+
+    @property
+    def busy(self) -> float:
+        """How many connections of a worker had a mail on its way, on the average of its time."""
+        return sum(r.busy for r in self.reports) / sum(
+            r.ended_at - r.began_at for r in self.reports
+        )
 
     @property
     def peak_mib(self) -> float:
@@ -96,6 +110,9 @@ def work(
     *,
     statements: Callable[[], int] = lambda: 0,
     parts: Callable[[], dict[str, float]] = dict,
+    served: Callable[[], dict[str, float]] = dict,
+    waits: Callable[[], dict[str, float]] = dict,
+    busy: Callable[[], float] = lambda: 0,
 ) -> None:
     """Be one of the crew: say that all is ready, wait for the start, do the job, report."""
     print("ready", flush=True)
@@ -110,6 +127,9 @@ def work(
         peak_mib=peak_mib(),
         statements=statements(),
         parts=parts(),
+        served=served(),
+        waits=waits(),
+        busy=busy(),
     )
     print(json.dumps(asdict(report)), flush=True)
 

@@ -8,9 +8,11 @@ Runs on the ground that the starting process made (benchmarks.ground).
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import django
@@ -19,15 +21,20 @@ import psycopg
 django.setup()
 
 from django.db import connection  # noqa: E402 - Django has to be set up first
+from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
+from django.db.backends.signals import connection_created  # noqa: E402
 
 from benchmarks import crew  # noqa: E402
 from benchmarks.clinic import NOW  # noqa: E402
+from portal import smtp  # noqa: E402
 from reminders import emails, pipeline  # noqa: E402
 from reminders.models import Reminder  # noqa: E402
 
 statements = 0
 spent: Counter[str] = Counter()
-_running: list[str] = []
+waited: Counter[str] = Counter()
+served: Counter[str] = Counter()
+_own = threading.local()
 
 
 def count(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -35,6 +42,11 @@ def count(execute: Callable[..., Any], sql: str, params: Any, many: bool, contex
     global statements  # noqa: PLW0603 - one number for the whole process
     statements += len(params) if many and connection.vendor == "postgresql" else 1
     return execute(sql, params, many, context)
+
+
+def count_statements(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Count the statements of a connection, whichever thread opens it."""
+    connection.execute_wrappers.append(count)
 
 
 def count_copies() -> None:
@@ -49,21 +61,40 @@ def count_copies() -> None:
     psycopg.Cursor.copy = counted  # type: ignore[method-assign]
 
 
+def database_seconds() -> float:
+    """The processor seconds that PostgreSQL has spent on this connection; 0 where that cannot be seen."""
+    if connection.vendor != "postgresql" or connection.connection is None:
+        return 0
+    file = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
+    return int(file.read_text().split()[0]) / 1e9 if file.exists() else 0
+
+
+def moments() -> tuple[float, float, float]:
+    """The clocks: this thread's processor time, the database's for it, and the wall's."""
+    return time.thread_time(), database_seconds(), time.monotonic()
+
+
 def timed(name: str, part: Callable[..., Any]) -> Callable[..., Any]:
-    """`part`, with the processor seconds it takes added under `name`; what it spends in other parts is theirs."""
+    """`part`, with the seconds it takes added under `name`: the processor's, the database's, and those by the clock.
+
+    What it spends in other parts is theirs.
+    """
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        began_at = time.process_time()
-        outer = _running[-1] if _running else None
-        _running.append(name)
+        began_at = moments()
+        running = _own.__dict__.setdefault("running", [])
+        outer = running[-1] if running else None
+        running.append(name)
         try:
             return part(*args, **kwargs)
         finally:
-            _running.pop()
-            took = time.process_time() - began_at
-            spent[name] += took
-            if outer:
-                spent[outer] -= took
+            running.pop()
+            for sums, before, after in zip(
+                (spent, served, waited), began_at, moments(), strict=True
+            ):
+                sums[name] += after - before
+                if outer:
+                    sums[outer] -= after - before
 
     return run
 
@@ -75,6 +106,32 @@ def time_parts() -> None:
     for name, holder, attribute in PARTS:
         if hasattr(holder, attribute):
             setattr(holder, attribute, timed(name, getattr(holder, attribute)))
+
+
+class Busy:
+    """How many connections had a mail on its way, added up over the time that the run took."""
+
+    def __init__(self) -> None:
+        self.number, self.since, self.sum = 0, time.monotonic(), 0.0
+
+    def watch(self) -> None:
+        """Look whenever a connection begins a mail, ends one or is lost."""
+        for name in ("_watch", "_forget"):
+            setattr(smtp.SmtpSender, name, self._looking(getattr(smtp.SmtpSender, name)))
+
+    def _looking(self, act: Callable[..., Any]) -> Callable[..., Any]:
+        def run(sender: Any, *args: Any) -> Any:
+            done = act(sender, *args)
+            self.note(len(sender._busy))
+            return done
+
+        return run
+
+    def note(self, number: int) -> None:
+        """From now on it is so many."""
+        now = time.monotonic()
+        self.sum += self.number * (now - self.since)
+        self.number, self.since = number, now
 
 
 def warm_up() -> None:
@@ -93,15 +150,26 @@ def main(most: int, *, with_parts: bool) -> None:
     """Wait for the start, dispatch until nothing is due, report."""
     if with_parts:
         time_parts()
+    connection_created.connect(count_statements)
     connection.ensure_connection()
     count_copies()
     warm_up()
+    busy = Busy()
+    busy.watch()
 
     def job() -> int:
-        with connection.execute_wrapper(count):
-            return pipeline.dispatch(now=NOW, most=most).total
+        global statements  # noqa: PLW0603 - one number for the whole process
+        statements = 0
+        return pipeline.dispatch(now=NOW, most=most).total
 
-    crew.work(job, statements=lambda: statements, parts=lambda: dict(spent))
+    crew.work(
+        job,
+        statements=lambda: statements,
+        parts=lambda: dict(spent),
+        served=lambda: dict(served),
+        waits=lambda: dict(waited),
+        busy=lambda: busy.sum,
+    )
 
 
 if __name__ == "__main__":

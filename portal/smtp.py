@@ -12,12 +12,14 @@ import contextlib
 import math
 import selectors
 import smtplib
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.core.mail import get_connection
@@ -36,14 +38,14 @@ MAILS_A_CONNECTION = 4
 # How much of a lease a server may take once it has the whole mail. RFC 5321 (section 4.5.3.2.6)
 # asks for ten minutes; whoever gives up early sends a second copy, whoever waits too long loses the lease.
 DOT_SHARE = 0.4
-# Connections opened at the same time: each costs a thread while it is being opened.
+# Connections opened at the same time, beside those that send: each costs a thread while it is being opened.
 AT_ONCE = 4
 # Times that a mail is begun anew within one run after its connection was lost.
 MOST_LOSSES = 2
 # Connections lost in a row, with no mail settled in between, after which a run gives up.
 MOST_BREAKS = 2 * MOST_CONNECTIONS
-# Mails taken from the feed ahead of the connections.
-MOST_AHEAD = 2 * MOST_CONNECTIONS
+# Mails taken from the feed ahead of the connections: enough for the time in which the next are looked for.
+MOST_AHEAD = 6 * MOST_CONNECTIONS
 # Mails are begun together, since whether they may go is asked of all at once: so many are
 # enough not to wait for more, and nothing waits longer for company than this, in seconds.
 WAVE = 8
@@ -52,8 +54,8 @@ COMPANY = 0.004
 # What there is to send: a mail, or for how many seconds there is none. 0 says that there was other
 # work to do and that there may be one now.
 Feed = Iterable[Mail | float]
-# Asked about the mails that are begun next; returns the Message-IDs of those that may go.
-Boarding = Callable[[Sequence[Mail]], Collection[str]]
+# Asked about the mails that are begun next; returns the Message-IDs of those that may go, or where they will be.
+Boarding = Callable[[Sequence[Mail]], Collection[str] | Future[Collection[str]]]
 
 
 def _ignore(_event: object) -> None:
@@ -64,9 +66,53 @@ def _all_aboard(mails_: Sequence[Mail]) -> Collection[str]:
     return {each.message_id for each in mails_}
 
 
+def _answered(answer: Collection[str] | Future[Collection[str]]) -> Collection[str]:
+    """The answer itself, waited for where it is still to come."""
+    return answer.result() if isinstance(answer, Future) else answer
+
+
 def held_back(each: Mail) -> Delivery:
     """What becomes of a mail that was not tried."""
     return Delivery(each, Answer(Outcome.TEMPORARY, ""), held_back=True)
+
+
+class Bell:
+    """Rung by other threads, heard by whoever waits for the connections with a selector."""
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._ear, self._rope = socket.socketpair()
+        self._ear.setblocking(False)
+        self._rope.setblocking(False)
+        self._selector = selector
+        selector.register(self._ear, selectors.EVENT_READ, self)
+
+    def ring_for(self, future: Future[Any]) -> None:
+        """Be rung once something has come to its end."""
+        future.add_done_callback(self._ring)
+
+    def _ring(self, _future: Future[Any]) -> None:
+        # One that is full, or gone, needs no further ring.
+        with contextlib.suppress(OSError):
+            self._rope.send(b"!")
+
+    def heard(self) -> None:
+        """Be still until the next ring."""
+        with contextlib.suppress(BlockingIOError):
+            self._ear.recv(4096)
+
+    def close(self) -> None:
+        """Take the bell down."""
+        self._selector.unregister(self._ear)
+        self._ear.close()
+        self._rope.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Mails that are begun as soon as it is known which of them may go."""
+
+    jobs: Sequence[Job]
+    answer: Future[Collection[str]]
 
 
 class Sender(Protocol):
@@ -123,7 +169,7 @@ class BackendSender:
         for each in feed:
             if not isinstance(each, Mail):
                 time.sleep(each)
-            elif each.message_id not in boarding([each]):
+            elif each.message_id not in _answered(boarding([each])):
                 yield held_back(each)
             else:
                 self._before_dot(each)
@@ -156,6 +202,10 @@ class SmtpSender:
         self._busy: set[Line] = set()
         self._queue: deque[Job] = deque()
         self._breaks = 0
+        self._opening: set[Future[smtplib.SMTP]] = set()
+        self._openers: ThreadPoolExecutor | None = None
+        self._asked: Question | None = None
+        self._bell: Bell | None = None
         self._feed: Iterator[Mail | float] = iter(())
         self._boarding: Boarding = _all_aboard
         self._is_fed_up = True
@@ -173,6 +223,8 @@ class SmtpSender:
         stops in between leaves nothing behind: the connections are closed.
         """
         self._queue.clear()
+        self._asked = None
+        self._bell = self._bell or Bell(self._selector)
         self._feed, self._boarding = iter(feed), boarding
         self._is_fed_up, self._next_at, self._taken = False, 0.0, 0
         self._alone_since, self._refusal = math.inf, None
@@ -184,6 +236,10 @@ class SmtpSender:
 
     def close(self) -> None:
         """Hang up, politely where nothing is on its way."""
+        self._await_openers()
+        if self._bell is not None:
+            self._bell.close()
+            self._bell = None
         for line in list(self._lines):
             self._forget(line)
             line.hang_up()
@@ -192,7 +248,10 @@ class SmtpSender:
     # --- the work of one call ---
 
     def _run(self) -> Iterator[Delivery]:
-        while not self._is_fed_up or self._queue or self._busy:
+        while not self._is_fed_up or self._queue or self._busy or self._asked:
+            self._welcome()
+            self._open_more()
+            yield from self._hear_answer()
             if number := self._wave():
                 yield from self._begin(number)
             for line, act in self._wait():
@@ -221,33 +280,63 @@ class SmtpSender:
                 words = f"{type(error).__name__}: this mail cannot be written."
                 yield Delivery(each, Answer(Outcome.PERMANENT, words))
 
+    @property
+    def _wanted(self) -> int:
+        """How many connections are worth having, by the mails there were so far."""
+        return min(self._most, math.ceil(self._taken / MAILS_A_CONNECTION))
+
     def _wave(self) -> int:
         """How many mails are begun now: several together, unless they have waited for company long enough."""
-        wanted = min(self._most, math.ceil(self._taken / MAILS_A_CONNECTION))
-        number = min(wanted - len(self._busy), len(self._queue))
-        if number <= 0:
+        usable = min(self._wanted, len(self._lines)) or 1
+        number = min(usable - len(self._busy), len(self._queue))
+        if number <= 0 or self._asked:
             self._alone_since = math.inf
             return 0
         now = time.monotonic()
         self._alone_since = min(self._alone_since, now)
         nobody_else = number == len(self._queue) and (self._is_fed_up or self._next_at > now)
-        is_full = number >= min(WAVE, math.ceil(wanted / 2)) or nobody_else
+        is_full = number >= min(WAVE, math.ceil(usable / 2)) or nobody_else
         return number if is_full or now >= self._alone_since + COMPANY else 0
 
     def _begin(self, number: int) -> Iterator[Delivery]:
         """Begin up to so many mails, those of them that may go."""
         self._alone_since = math.inf
-        refused = self._open_lines(number)
+        refused = self._see_to_a_line()
         if refused is not None:
             yield from self._answer_all(refused)
         idle = [line for line in self._lines if line not in self._busy]
         jobs = [self._queue.popleft() for _ in range(min(number, len(idle), len(self._queue)))]
-        aboard = self._boarding([job.mail for job in jobs]) if jobs else ()
-        for line, job in zip(idle, jobs, strict=False):
-            if job.mail.message_id in aboard:
-                yield from self._start(line, job)
-            else:
+        if jobs:
+            yield from self._ask(jobs)
+
+    def _ask(self, jobs: Sequence[Job]) -> Iterator[Delivery]:
+        """Ask whether these may go. Where the answer is still to come, the other connections go on meanwhile."""
+        answer = self._boarding([job.mail for job in jobs])
+        if isinstance(answer, Future):
+            self._asked = Question(jobs, answer)
+            self._ring_for(answer)
+        else:
+            yield from self._board(jobs, answer)
+
+    def _hear_answer(self) -> Iterator[Delivery]:
+        if self._asked is not None and self._asked.answer.done():
+            asked, self._asked = self._asked, None
+            yield from self._board(asked.jobs, asked.answer.result())
+
+    def _board(self, jobs: Sequence[Job], aboard: Collection[str]) -> Iterator[Delivery]:
+        """Begin those that may go. For one whose connection was lost meanwhile it is asked again."""
+        idle = [line for line in self._lines if line not in self._busy]
+        for job in reversed(jobs):
+            if job.mail.message_id not in aboard:
                 yield held_back(job.mail)
+            elif idle:
+                yield from self._start(idle.pop(), job)
+            else:
+                self._queue.appendleft(job)
+
+    def _ring_for(self, future: Future[Any]) -> None:
+        if self._bell is not None:
+            self._bell.ring_for(future)
 
     def _start(self, line: Line, job: Job) -> Iterator[Delivery]:
         if job.is_8bit and not line.takes_8bit:
@@ -299,14 +388,13 @@ class SmtpSender:
 
     # --- connections ---
 
-    def _open_lines(self, number: int) -> Answer | None:
-        """See to it that so many mails can be begun. Returns the answer if there is no connection at all."""
+    def _see_to_a_line(self) -> Answer | None:
+        """See to it that a mail can be begun. Returns the answer if there is no connection at all."""
         if self._breaks > MOST_BREAKS:
             return Answer(Outcome.TEMPORARY, "The mail server drops every connection.")
+        if not self._lines:
+            self._await_openers()
         if self._lines:
-            wanted = number - len(self._lines) + len(self._busy)
-            if wanted > 0 and len(self._lines) < self._most:
-                self._open_more(min(wanted, self._most - len(self._lines)))
             return None
         if self._refusal is not None and time.monotonic() < self._refusal[0]:
             return self._refusal[1]
@@ -317,15 +405,25 @@ class SmtpSender:
             # The mails that are ready next need not wait for the same refusal.
             self._refusal = time.monotonic() + self._reply_timeout, answer
             return answer
-        if number > 1 and self._most > 1:
-            self._open_more(min(number, self._most) - 1)
         return None
 
-    def _open_more(self, number: int) -> None:
-        """Open further connections at once. A server that wants no more of them gets no more."""
-        with ThreadPoolExecutor(min(number, AT_ONCE)) as pool:
-            attempts = [pool.submit(self._connect) for _ in range(number)]
-        for attempt in attempts:
+    def _open_more(self) -> None:
+        """Let further connections be opened, where there is one and mails wait, while it is at work."""
+        coming = len(self._opening)
+        idle = len(self._lines) - len(self._busy)
+        number = min(self._wanted - len(self._lines) - coming, len(self._queue) - idle - coming)
+        if not self._lines or number <= 0 or self._breaks > MOST_BREAKS:
+            return
+        self._openers = self._openers or ThreadPoolExecutor(AT_ONCE)
+        for _ in range(number):
+            attempt = self._openers.submit(self._connect)
+            self._opening.add(attempt)
+            self._ring_for(attempt)
+
+    def _welcome(self) -> None:
+        """Take in the connections that are open by now. A server that wants no more of them gets no more."""
+        for attempt in [each for each in self._opening if each.done()]:
+            self._opening.discard(attempt)
             error = attempt.exception()
             if error is None:
                 self._add(attempt.result())
@@ -333,6 +431,13 @@ class SmtpSender:
                 self._most = max(1, len(self._lines))
             else:
                 raise error
+
+    def _await_openers(self) -> None:
+        """Wait for the connections that are being opened, whatever becomes of them."""
+        if self._openers is not None:
+            self._openers.shutdown()
+            self._openers = None
+            self._welcome()
 
     def _connect(self) -> smtplib.SMTP:
         """A greeted, encrypted and logged-in connection, as Django's own backend makes it."""
@@ -351,6 +456,7 @@ class SmtpSender:
     def _add(self, client: smtplib.SMTP) -> None:
         line = Line(client, self._before_dot, self._after_reply)
         self._lines[line] = math.inf
+        self._most = max(self._most, len(self._lines))
         self._takes_8bit = line.takes_8bit
         self._selector.register(line.sock, selectors.EVENT_READ, line)
 
@@ -373,17 +479,23 @@ class SmtpSender:
     def _wait(self) -> Iterator[tuple[Line, Callable[[], None]]]:
         """Each line on which something happened, with what to do; a line silent for too long times out."""
         patience = self._patience()
-        if patience == math.inf:
+        if patience == math.inf and not self._asked:
             return
-        ready = self._selector.select(max(patience, 0))
+        ready = self._select(None if patience == math.inf else max(patience, 0))
         for key, events in ready:
-            line: Line = key.data
-            if line in self._lines:
+            line = key.data
+            if isinstance(line, Bell):
+                line.heard()
+            elif line in self._lines:
                 yield line, line.read if events & selectors.EVENT_READ else line.write
         if not ready:
             now = time.monotonic()
             for line in [line for line, until in self._lines.items() if until <= now]:
                 yield line, line.time_out
+
+    def _select(self, seconds: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        """The connections on which something happens within so many seconds, or ever."""
+        return self._selector.select(seconds)
 
     def _patience(self) -> float:
         """For how many seconds there is nothing to do unless a server says something."""

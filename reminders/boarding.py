@@ -8,13 +8,14 @@ again by the gates, which know the reason: so nothing may be asked here that no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
+from weakref import WeakSet
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import DateTimeField, UUIDField
 from django.utils import timezone
 
@@ -92,20 +93,58 @@ def board(messages: Mapping[UUID, UUID], token: str, now: datetime, today: date)
     ]  # fmt: skip
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            pairs: list[Any] = [list(messages), list(messages.values())]
+            _execute_prepared(cursor, [list(messages), list(messages.values()), *conditions])
         else:
             pairs = [_key(key) for pair in messages.items() for key in pair]
-        cursor.execute(_statement(connection.vendor, len(messages)), [*pairs, *conditions])
+            cursor.execute(_statement(len(messages)), [*pairs, *conditions])
         return {row if isinstance(row, UUID) else UUID(row) for (row,) in cursor.fetchall()}
 
 
 @cache
-def _statement(vendor: str, number: int) -> str:
-    if vendor == "postgresql":
-        pairs, lock = "SELECT * FROM unnest(%s::uuid[], %s::uuid[])", "FOR NO KEY UPDATE OF row"
-    else:
-        pairs, lock = "VALUES " + ", ".join(["(%s, %s)"] * number), ""
-    return _STATEMENT.format(pairs=pairs, lock=lock, may_go=_MAY_GO)
+def _statement(number: int) -> str:
+    """The statement for so many mails on SQLite, which locks no rows: it has one writer at a time."""
+    pairs = "VALUES " + ", ".join(["(%s, %s)"] * number)
+    return _STATEMENT.format(pairs=pairs, lock="", may_go=_MAY_GO)
+
+
+# --- PostgreSQL: the statement is planned once for a connection, which takes longer than asking it. ---
+
+_NAME = "stepwise_board"
+_TYPES = "uuid[]", "uuid[]", "text", "date", "date", "timestamptz", "timestamptz"
+# Who has it prepared: PostgreSQL's own connections, for as long as they live.
+_prepared: WeakSet[Any] = WeakSet()
+
+
+# What PostgreSQL says where a pooler has given us another of its connections than the last time.
+_ANOTHER_ONE = {"26000", "42P05"}
+
+
+def _execute_prepared(cursor: Any, parameters: Sequence[Any]) -> None:
+    places = ", ".join(f"%s::{name}" for name in _TYPES)
+    try:
+        if connection.connection not in _prepared:
+            cursor.execute(_preparation())
+            # Or it would weigh the plan against a new one again and again, and thinks a new one cheap.
+            cursor.execute("SET plan_cache_mode = force_generic_plan")
+            _prepared.add(connection.connection)
+        cursor.execute(f"EXECUTE {_NAME} ({places})", parameters)
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") not in _ANOTHER_ONE:
+            raise
+        cursor.execute(_locking(), parameters)
+
+
+@cache
+def _preparation() -> str:
+    """PREPARE, with the numbered places that it wants instead of Django's."""
+    numbered = _locking().replace("%s", "${}").format(*range(1, len(_TYPES) + 1))
+    return f"PREPARE {_NAME} ({', '.join(_TYPES)}) AS {numbered.replace('%%', '%')}"
+
+
+@cache
+def _locking() -> str:
+    pairs = "SELECT * FROM unnest(%s::uuid[], %s::uuid[])"
+    return _STATEMENT.format(pairs=pairs, lock="FOR NO KEY UPDATE OF row", may_go=_MAY_GO)
 
 
 def _key(key: UUID) -> Any:

@@ -12,11 +12,13 @@ from __future__ import annotations
 import gc
 import logging
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
@@ -28,6 +30,7 @@ from portal.models import SendingSwitch
 from portal.smtp import Sender, open_sender
 from portal.wire import Delivery
 from reminders import boarding, counting, emails, gates, outcomes, pacing
+from reminders.aside import Aside
 from reminders.journal import Journal
 from reminders.letters import LEASE, Letter, compose, letters_of, store, write_items
 from reminders.loading import load
@@ -36,10 +39,17 @@ from reminders.outcomes import Tally, settle_objections
 
 logger = logging.getLogger(__name__)
 
-# Reminders claimed at once.
+# Reminders claimed at once. A run begins with fewer: while they are read nothing is sent, and what one
+# worker holds no other helps with.
 BATCH = 200
-# Mails stored at once, and outcomes written down at once.
+FIRST_BATCH = 50
+# Mails stored at once, and outcomes written down at once. The first are fewer: connections wait for them.
 HANDFUL = 50
+FIRST_HANDFUL = 8
+# A run that begins with more than this asks and stores on connections of their own, once they are open.
+MANY = 32
+# How long the sender leaves us alone, in seconds, where all we do is wait for the database.
+A_MOMENT = 0.002
 # The part of a lease within which its mails are begun; the rest is for ending the last of them.
 SHARE_TO_BEGIN = 0.4
 
@@ -53,6 +63,11 @@ class Run:
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     tally: Tally = field(default_factory=Tally)
     claimed: int = 0
+    batch: int = field(default_factory=lambda: min(FIRST_BATCH, BATCH))
+    handful: int = FIRST_HANDFUL
+    questions: Aside = field(default_factory=Aside)
+    books: Aside = field(default_factory=Aside)
+    storing: deque[tuple[Sequence[Letter], Future[None] | None]] = field(default_factory=deque)
     channels: pacing.Channels = field(default_factory=lambda: pacing.Channels({}))
     ready: dict[str, Letter] = field(default_factory=dict)
     answered: dict[str, Answer] = field(default_factory=dict)
@@ -62,7 +77,8 @@ class Run:
         """The next reminders to look at; none once enough were looked at, or nothing may leave."""
         if self.claimed >= self.most or not SendingSwitch.current().is_on or pacing.stopped():
             return []
-        ids = claim(token=self.token, now=self.now)
+        ids = claim(token=self.token, now=self.now, batch=self.batch)
+        self.batch = min(2 * self.batch, BATCH)
         self.claimed += len(ids)
         return ids
 
@@ -70,22 +86,26 @@ class Run:
         """The mails of these reminders and of all that can be claimed after them, made a step at a time."""
         while ids:
             begin_until = timezone.now() + LEASE * SHARE_TO_BEGIN
-            letters = self._letters(ids)
             yield 0
+            letters = yield from self._letters(ids)
             for letter in letters:
                 letter.begin_until = begin_until
             yield from self._mails(letters)
             ids = self.claim()
             yield 0
+        yield from self._stored(waits=True)
 
-    def _letters(self, ids: list[uuid.UUID]) -> list[Letter]:
-        """What of these reminders no gate objects to, put together by reader."""
+    def _letters(self, ids: list[uuid.UUID]) -> Generator[float, None, list[Letter]]:
+        """What of these reminders no gate objects to, put together by reader. Each step is a short one."""
         reminders = load(ids, self.token)
+        yield 0
         around = gates.Surroundings.of(reminders, self.now)
         self.channels = pacing.Channels.read()
+        yield 0
         verdicts = [(row, _verdict(row, around, self.channels)) for row in reminders]
         objections = [pair for pair in verdicts if pair[1].outcome != Decision.Outcome.SEND]
         settle_objections(objections, self.token, self.now, self.tally)
+        yield 0
         going = [row for row, verdict in verdicts if verdict.outcome == Decision.Outcome.SEND]
         return _under_cap(letters_of(going), around, self.token, self.tally)
 
@@ -93,15 +113,18 @@ class Run:
         writer = emails.Writer()
         handful: list[Letter] = []
         for letter, slot in self._in_turn(letters):
-            if handful and (slot.remaining or len(handful) == HANDFUL):
-                yield from self._stored(handful)
+            if slot.remaining or len(handful) >= self.handful:
+                self._store(handful)
                 handful = []
+                self.handful = min(2 * self.handful, HANDFUL)
             if slot.remaining:
+                yield from self._stored(waits=True)
                 yield slot.remaining.total_seconds()
             if self._is_written(letter, writer):
                 handful.append(letter)
             yield 0
-        yield from self._stored(handful)
+            yield from self._stored()
+        self._store(handful)
 
     def _in_turn(self, letters: Sequence[Letter]) -> Iterator[tuple[Letter, pacing.Slot]]:
         """The letters that may leave in this run, each with its turn. What has to wait longer is laid by."""
@@ -119,20 +142,41 @@ class Run:
         parts = self.token, self.now, self.tally
         return write_items(letter, writer, *parts) and compose(letter, *parts)
 
-    def _stored(self, handful: Sequence[Letter]) -> Iterator[Mail]:
-        if handful:
+    def _store(self, handful: Sequence[Letter]) -> None:
+        """Have these stored, aside where that pays for itself: the next ones are written meanwhile."""
+        if not handful:
+            return
+        if self.books.is_open:
+            self.storing.append((handful, self.books.do(partial(store, handful, self.now))))
+        else:
             store(handful, self.now)
-        for letter in handful:
-            assert letter.message is not None
-            self.ready[letter.message.message_id] = letter
-            yield emails.outgoing(letter.message)
+            self.storing.append((handful, None))
 
-    def board(self, mails: Sequence[Mail]) -> Collection[str]:
+    def _stored(self, *, waits: bool = False) -> Iterator[Mail | float]:
+        """The mails that are stored by now; with `waits` all that were to be."""
+        while self.storing:
+            handful, future = self.storing[0]
+            while waits and future and not future.done():
+                yield A_MOMENT
+            if future and not future.done():
+                return
+            if future:
+                future.result()
+            self.storing.popleft()
+            for letter in handful:
+                assert letter.message is not None
+                self.ready[letter.message.message_id] = letter
+                yield emails.outgoing(letter.message)
+
+    def board(self, mails: Sequence[Mail]) -> Collection[str] | Future[Collection[str]]:
         """Hand these mails over, unless something has happened since they were made; which may go."""
         letters = [self.ready[each.message_id] for each in mails]
         asked = [letter for letter in letters if self._holdup(letter) is None]
-        if not asked:
-            return ()
+        if self.questions.is_open:
+            return self.questions.do(partial(self._aboard, asked))
+        return self._aboard(asked)
+
+    def _aboard(self, asked: Sequence[Letter]) -> Collection[str]:
         aboard: set[uuid.UUID] = set()
         # One day for all but the minutes round somebody's midnight.
         for day in {self._day(letter) for letter in asked}:
@@ -213,6 +257,10 @@ def open_desk(stack: ExitStack, run: Run) -> Desk:
         before_dot=lambda mail: book.intend(mail.message_id), after_reply=after_reply
     )
     stack.enter_context(closing(sender))
+    for each in (run.questions, run.books):
+        stack.enter_context(closing(each))
+        if run.claimed > MANY:
+            each.open()
     return Desk(sender, book)
 
 
@@ -233,6 +281,9 @@ def dispatch(*, now: datetime, most: int = 5_000) -> Tally:
     """Send what is due at `now` (UTC), in batches, until nothing is left or `most` reminders were looked at."""
     outcomes.take_over(now=now)
     run = Run(now, most)
+    # Most ticks find nothing, and this one question is all they ask.
+    if not Reminder.objects.due(now).values_list("id")[:1]:
+        return run.tally
     with ExitStack() as stack:
         desk = None
         # What a run itself made due, or put back, is found when the feed has ended.

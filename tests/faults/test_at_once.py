@@ -75,7 +75,7 @@ def dispatch():
 
 
 def test_three_dispatchers_at_once_send_everything_once(clinic, smtp_server, monkeypatch):
-    monkeypatch.setattr(pipeline.claim, "__kwdefaults__", {"batch": 4})
+    monkeypatch.setattr(pipeline, "BATCH", 4)
     due(clinic, 24)
 
     at_once(dispatch, dispatch, dispatch)
@@ -88,7 +88,7 @@ def test_three_dispatchers_at_once_send_everything_once(clinic, smtp_server, mon
 
 
 def test_dispatchers_sweepers_and_planners_at_once_do_no_harm(clinic, smtp_server, monkeypatch):
-    monkeypatch.setattr(pipeline.claim, "__kwdefaults__", {"batch": 3})
+    monkeypatch.setattr(pipeline, "BATCH", 3)
     rows = due(clinic, 12)
     staff = make_staff(clinic, "clerk")
 

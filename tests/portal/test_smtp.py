@@ -5,6 +5,7 @@ import ssl
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,8 @@ class Server:
     commands: list[str] = field(default_factory=list)
     connections: int = 0
     open_now: int = 0
+    transports: set[asyncio.BaseTransport] = field(default_factory=set)
+    loop: asyncio.AbstractEventLoop | None = None
 
     async def handle_EHLO(self, server, session, envelope, hostname, responses):  # noqa: N802
         session.host_name = hostname
@@ -93,6 +96,8 @@ class Scripted(SMTP):
     def connection_made(self, transport):
         self.script.connections += 1
         self.script.open_now += 1
+        self.script.transports.add(transport)
+        self.script.loop = asyncio.get_running_loop()
         self.is_surplus = self.script.open_now > self.script.most_connections
         super().connection_made(transport)
 
@@ -485,3 +490,60 @@ def make_certificate(folder: Path) -> Path:
         + certificate.public_bytes(Encoding.PEM)
     )
     return file
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[ThreadPoolExecutor]:
+    """A thread that answers questions."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def test_connections_go_on_while_it_is_asked_whether_the_next_may_go(serve, elsewhere):
+    server = serve()
+    asked: list[int] = []
+
+    def answer(mails):
+        asked.append(len(mails))
+        time.sleep(0.01)
+        return {each.message_id for each in mails if each.to != "7@example.com"}
+
+    sender = SmtpSender()
+    settled = list(sender.send(letters(60), boarding=lambda mails: elsewhere.submit(answer, mails)))
+    sender.close()
+
+    assert [each.mail.to for each in settled if each.held_back] == ["7@example.com"]
+    assert server.who == Counter({f"{n}@example.com": 1 for n in range(60) if n != 7})
+    assert max(asked) <= 16
+    assert sum(asked) == 60
+
+
+def test_a_question_that_fails_ends_the_run(serve, elsewhere):
+    serve()
+
+    def fail(mails):
+        raise RuntimeError("the database is gone")
+
+    sender = SmtpSender()
+    with pytest.raises(RuntimeError, match="gone"):
+        list(sender.send(letters(4), boarding=lambda mails: elsewhere.submit(fail, mails)))
+
+
+def test_a_mail_whose_connection_is_lost_while_it_is_asked_about_goes_on_another(serve, elsewhere):
+    server = serve()
+
+    def answer(mails):
+        if len(mails) and mails[0].to == "1@example.com" and server.connections == 1:
+            # The server hangs up on the idle connection before the answer is there.
+            for transport in list(server.transports):
+                server.loop.call_soon_threadsafe(transport.close)
+            time.sleep(0.2)
+        return {each.message_id for each in mails}
+
+    sender = SmtpSender(most=1)
+    settled = list(sender.send(letters(3), boarding=lambda mails: elsewhere.submit(answer, mails)))
+    sender.close()
+
+    assert [each.answer.outcome for each in settled] == [Outcome.SENT] * 3
+    assert server.who == Counter({f"{n}@example.com": 1 for n in range(3)})
+    assert server.connections == 2

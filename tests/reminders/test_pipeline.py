@@ -138,14 +138,13 @@ def test_two_parents_get_a_mail_each_and_neither_sees_the_other(planned, smtp_se
 
 def test_more_than_one_batch_goes_in_one_run(due, smtp_server, monkeypatch):
     monkeypatch.setattr(pipeline, "BATCH", 2)
-    monkeypatch.setattr(pipeline.claim, "__kwdefaults__", {"batch": 2})
     due(5)
 
     assert dispatch().sent == 5
 
 
 def test_a_run_looks_at_no_more_than_it_is_told_to(due, monkeypatch):
-    monkeypatch.setattr(pipeline.claim, "__kwdefaults__", {"batch": 2})
+    monkeypatch.setattr(pipeline, "BATCH", 2)
     due(6)
 
     assert dispatch(most=3).total == 4
