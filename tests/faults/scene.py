@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
 from django.utils import timezone
 
 from patients.models import Episode, Patient
@@ -25,6 +27,8 @@ from tests.smtp import Delivery, free_port
 
 # Mails that a killed worker may have handed over without having recorded it.
 IN_FLIGHT = 16
+# Seconds after the last fault within which everything has to be settled.
+DRAINS_WITHIN = 300
 
 
 @dataclass
@@ -42,6 +46,7 @@ class FaultyServer:
     is_frozen: bool = False
     refusals: tuple[str, ...] = ("451 4.3.0 try later", "452 4.2.2 full just now")
     delivered: list[Delivery] = field(default_factory=list)
+    last_fault_at: float = 0.0
     chance: random.Random = field(default_factory=lambda: random.Random(7))
     _loop: asyncio.AbstractEventLoop | None = None
     _thread: threading.Thread | None = None
@@ -107,9 +112,11 @@ class FaultyServer:
     async def _take(self, sender: str, recipient: str, raw: bytes) -> str:
         await asyncio.sleep(self.delay)
         if self.chance.random() < self.refuses:
+            self.last_fault_at = time.monotonic()
             return self.chance.choice(self.refusals)
         self.delivered.append(Delivery(sender, [recipient], raw))
         if self.chance.random() < self.drops:
+            self.last_fault_at = time.monotonic()
             raise ConnectionError
         return "250 2.0.0 OK"
 
@@ -242,14 +249,27 @@ def hurry() -> None:
     SendingChannel.objects.filter(pauses__gt=0).update(paused_until=None)
 
 
-def drain(seconds: float, *, but: int = 0) -> None:
-    """Wait until all reminders are sent but so many. Retries do not wait for their time."""
+def drain(
+    server: FaultyServer, seconds: float, *, ends: tuple[str, ...] = ("sent",), but: int = 0
+) -> float:
+    """Wait until all reminders but so many have one of these ends. Retries do not wait for their time.
+
+    Returns the seconds from the last fault on: from the call, or from the server's last fault after it. Fails
+    the test when that is more than five minutes, or than `seconds`.
+    """
+    began_at = time.monotonic()
+
+    def last_fault_at() -> float:
+        return max(began_at, server.last_fault_at)
 
     def is_drained() -> bool:
         hurry()
-        return Reminder.objects.exclude(state="sent").count() <= but
+        if time.monotonic() > last_fault_at() + DRAINS_WITHIN:
+            pytest.fail(f"Not all was settled {DRAINS_WITHIN} s after a fault. {what_is_left()}")
+        return Reminder.objects.exclude(state__in=ends).count() <= but
 
-    wait_until(is_drained, seconds, "all reminders to be sent", what_is_left)
+    wait_until(is_drained, seconds, "all reminders to be settled", what_is_left)
+    return time.monotonic() - last_fault_at()
 
 
 def what_is_left() -> str:
@@ -270,10 +290,12 @@ class Remains:
     extra_copies: int
     duplicates: int
     kills: int
+    failed: int
+    drained_in: float
 
     @classmethod
-    def of(cls, server: FaultyServer, kills: int = 0) -> "Remains":
-        """Count what was delivered against what was due."""
+    def of(cls, server: FaultyServer, kills: int = 0, *, drained_in: float) -> "Remains":
+        """Count what was delivered, or refused for good, against what was due."""
         copies = server.copies
         reached = Counter(
             address
@@ -281,7 +303,7 @@ class Remains:
                 (mail.recipients[0], str(mail.message["Message-ID"])) for mail in server.delivered
             }
         )
-        due = Reminder.objects.values_list("recipient__email", flat=True)
+        due = Reminder.objects.exclude(state="failed").values_list("recipient__email", flat=True)
         return cls(
             lost=sum(1 for address in due if not reached[address]),
             messages=Message.objects.filter(state="sent").count(),
@@ -290,10 +312,14 @@ class Remains:
             # What a mailbox still shows twice after it has removed equal Message-IDs.
             duplicates=sum(number - 1 for number in reached.values()),
             kills=kills,
+            failed=Reminder.objects.filter(state="failed").count(),
+            drained_in=drained_in,
         )
 
     def __str__(self) -> str:
+        refused = f"{self.failed} refused for good, " if self.failed else ""
         return (
-            f"{self.messages} sent, {self.lost} lost, {self.message_ids} Message-IDs, {self.kills} kills, "
-            f"{self.extra_copies} extra copies, {self.duplicates} after removing equal Message-IDs"
+            f"{self.messages} sent, {refused}{self.lost} lost, {self.message_ids} Message-IDs, {self.kills} kills, "
+            f"{self.extra_copies} extra copies, {self.duplicates} after removing equal Message-IDs; "
+            f"all settled {self.drained_in:.0f} s after the last fault"
         )

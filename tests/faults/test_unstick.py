@@ -25,7 +25,7 @@ def test_a_worker_that_cannot_say_that_its_task_is_done_goes_on(
     wait_until(lambda: Reminder.objects.filter(state="claimed").exists(), 60, "a task at work")
     os.kill(redis_process.pid, signal.SIGSTOP)
     try:
-        drain(60)
+        drain(server, 60)
         time.sleep(6)
     finally:
         os.kill(redis_process.pid, signal.SIGCONT)
@@ -33,7 +33,7 @@ def test_a_worker_that_cannot_say_that_its_task_is_done_goes_on(
     fill(5, "later")
     started = time.monotonic()
 
-    drain(60)
+    drain(server, 60)
 
     log = (crowd.folder / "process-0.log").read_text()
     note(f"took tasks again after {time.monotonic() - started:.0f} s")
