@@ -9,12 +9,12 @@ held by a worker that died. What has none of these is a gap, and so is a sent re
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Min, Q, Sum
 from django.utils import timezone
 
 from portal import clock
@@ -23,17 +23,24 @@ from reminders.models import DailyBalance, Reminder
 logger = logging.getLogger(__name__)
 
 DAYS = 7
+# Of the days on which all has ended so many are counted again each time, those counted longest ago first.
+ENDED_AT_ONCE = 1
 # A job may be late by this much before what it should have settled counts as forgotten.
 GRACE = timedelta(minutes=15)
 SIDES = ("sent", "skipped", "cancelled", "missed", "failed", "in_flight")
 
 
 def check(*, now: datetime, days: int = DAYS) -> list[DailyBalance]:
-    """Count the last `days` local days, keep the result, and return the days with a gap. `now` is UTC."""
-    first = (now - timedelta(days=days)).date()
-    found = [_balance(counted, now) for counted in _counted(first, now)]
+    """Count those of the last `days` local days that may have changed, keep the result, and return the days with a gap.
+
+    `now` is UTC. A day before yesterday on which all has ended changes only if something goes wrong: such days
+    take turns, one each time.
+    """
+    first, last = (now - timedelta(days=days)).date(), (now + timedelta(days=1)).date()
+    these = _changing(first, last)
+    found = [_balance(counted, now) for counted in _counted(these, now)]
     with transaction.atomic():
-        _keep(found, first)
+        _keep(found, these)
     gaps = [row for row in found if row.gap]
     for row in gaps:
         logger.error(
@@ -41,6 +48,17 @@ def check(*, now: datetime, days: int = DAYS) -> list[DailyBalance]:
             extra={"clinic": str(row.clinic_id), "day": str(row.day), "gap": row.gap},
         )
     return gaps
+
+
+def _changing(first: date, last: date) -> set[date]:
+    """The days from `first` to `last` (tomorrow) that are counted this time."""
+    kept = DailyBalance.objects.filter(day__gte=first, day__lt=last - timedelta(days=2))
+    by_day = kept.values_list("day").annotate(
+        left=Sum(F("in_flight") + F("gap")), at=Min("checked_at")
+    )
+    ended = [day for day, left, _ in by_day.order_by("at", "day") if not left]
+    days = {first + timedelta(days=n) for n in range((last - first).days + 1)}
+    return days - set(ended[ENDED_AT_ONCE:])
 
 
 def gaps(*, now: datetime, days: int = DAYS) -> Iterable[DailyBalance]:
@@ -66,11 +84,10 @@ def _evidence(now: datetime) -> dict[str, Q]:
     }
 
 
-def _counted(first: date, now: datetime) -> Iterable[Any]:
-    last = (now + timedelta(days=1)).date()
+def _counted(days: Collection[date], now: datetime) -> Iterable[Any]:
     sides = {f"in_{side}": Count("id", filter=q) for side, q in _evidence(now).items()}
     return (
-        Reminder.objects.filter(local_date__gte=first, local_date__lte=last)
+        Reminder.objects.filter(local_date__in=days)
         .values("episode__patient__clinic_id", "local_date")
         .annotate(all=Count("id"), **sides)
         .order_by("local_date")
@@ -89,10 +106,10 @@ def _balance(counted: dict[str, Any], now: datetime) -> DailyBalance:
     )
 
 
-def _keep(found: list[DailyBalance], first: date) -> None:
+def _keep(found: list[DailyBalance], days: Collection[date]) -> None:
     """Store the counts. What was once counted as sent and is not there any more is part of the gap."""
     today = {(row.clinic_id, row.day): row for row in found}
-    for old in DailyBalance.objects.select_for_update().filter(day__gte=first):
+    for old in DailyBalance.objects.select_for_update().filter(day__in=days):
         row = today.get((old.clinic_id, old.day))
         if row is None:
             row = DailyBalance(clinic_id=old.clinic_id, day=old.day, checked_at=clock.now())

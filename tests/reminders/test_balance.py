@@ -134,8 +134,43 @@ def test_one_statement_counts_however_many_there_are(episode, django_assert_num_
     for _ in range(3):
         make_reminder(episode)
 
-    with django_assert_num_queries(5):  # counting, and keeping it in one transaction
+    with django_assert_num_queries(6):  # which days, counting, and keeping it in one transaction
         balance.check(now=NOW)
+
+
+def looked_at(moment):
+    """Check the books at a moment; the days that were counted, seen from today."""
+    balance.check(now=moment)
+    rows = DailyBalance.objects.filter(checked_at=moment).values_list("day", flat=True)
+    return sorted((day - NOW.date()).days for day in rows)
+
+
+def test_days_on_which_all_has_ended_take_turns(episode):
+    for days in range(-7, 2):
+        ended = make_reminder(episode, local_date=NOW.date() + timedelta(days=days))
+        make_message(episode.patient.user, episode.patient.clinic, [ended])
+    make_reminder(episode, local_date=NOW.date() - timedelta(days=5))
+    minutes = [NOW + timedelta(minutes=n) for n in range(8)]
+
+    assert looked_at(minutes[0]) == list(range(-7, 2))
+    turns = [looked_at(moment) for moment in minutes[1:]]
+
+    # The fifth day before has one that is still on its way.
+    assert turns == [sorted({-5, -1, 0, 1} | {old}) for old in (-7, -6, -4, -3, -2, -7, -6)]
+
+
+def test_what_vanished_days_ago_is_found_when_its_day_has_its_turn(episode):
+    for days in (-4, -3):
+        old = make_reminder(episode, local_date=NOW.date() + timedelta(days=days))
+        make_message(episode.patient.user, episode.patient.clinic, [old])
+    assert balance.check(now=NOW) == []
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM reminders_reminder")
+
+    found = [balance.check(now=NOW + timedelta(minutes=n)) for n in (1, 2, 3)]
+
+    # A day with a gap is counted every time until the gap is closed.
+    assert [len(gaps) for gaps in found] == [1, 2, 2]
 
 
 def test_readiness_tells_of_a_gap(episode):
