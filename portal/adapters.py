@@ -14,6 +14,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import EmailMultiAlternatives
 from django.http import HttpRequest
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from portal import mail
 from portal.models import User
@@ -71,3 +72,7 @@ class MFAAdapter(DefaultMFAAdapter):
         if types and set(types) == _SECOND_STEP and not getattr(user, "is_staff", False):
             types = [Authenticator.Type.TOTP]
         return super().is_mfa_enabled(user, types)
+
+    def generate_authenticator_name(self, user: AbstractBaseUser, type: Authenticator.Type) -> str:  # noqa: A002 - allauth's
+        """What a new passkey is called until its owner says better."""
+        return _("My passkey")

@@ -100,6 +100,11 @@ class Plan:
     changes: list[Changes]
 
     @property
+    def now(self) -> Phase | None:
+        """The phase that people are in: the first in which something lies ahead."""
+        return next((phase for phase in self.phases if phase.ahead), None)
+
+    @property
     def entries(self) -> list[Entry]:
         """Every stone of the path."""
         return [entry for phase in self.phases for entry in phase.entries]

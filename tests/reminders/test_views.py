@@ -203,6 +203,18 @@ class TestPlan:
         assert "Stop smoking" in sign_in(planned.patient.user).get("/plan/").text
         assert "Stop smoking" not in sign_in(planned.other_patient.user).get("/plan/").text
 
+    def test_the_months_are_told_in_one_glance(self, planned, sign_in, stopped_clock):
+        stopped_clock.shift(timedelta(days=80))
+        text = sign_in(planned.patient.user).get("/plan/").text
+        glance = text.partition('class="sw-months"')[2].partition("</ol>")[0]
+        assert glance.count('data-state="now"') == glance.count('aria-current="step"') == 1
+        past, now, following = (
+            glance.index(f'data-state="{one}"') for one in ("past", "now", "next")
+        )
+        assert past < now < following
+        assert 'href="#phase-1"' in glance
+        assert 'id="phase-1"' in text
+
     def test_surgery_that_was_called_off_is_not_ahead(self, planned, sign_in):
         actions.cancel_surgery(episode=planned.episode, by=planned.manager, now=NOW, reason="x")
         text = sign_in(planned.patient.user).get("/plan/").text
