@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_admin [--patients 100000] [--reminders 3000000] [--times 7]
 
-For each page: the queries with 400 patients stored and with all of them, which must be the same number,
+For each page: the queries with 100 patients stored and with all of them, which must be the same number,
 and with all of them the median time from request to rendered page, by the clock and of this process's
 processor; on a busy machine the clock says little. The reader is a manager with a second factor. What
 passes a limit is marked, and the run ends with an error.
@@ -14,6 +14,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -21,13 +22,13 @@ from urllib.parse import urlencode
 
 from benchmarks import ground
 
-# As many as fill two pages of each list, and hold every name that is searched for.
-FEW = 400
+# As many as fill two pages of a list, and hold every name that is searched for.
+FEW = 100
 MOST_QUERIES, LONGEST_MS = 30, 300
 # What somebody types: a name, two in the wrong order, a number, a phone, an address, what nothing matches.
 SEARCHES = (
     "løvstad",
-    "eastlake bjorn",
+    "eastlake ewan",
     "C0000042",
     "020 7946 0077",
     "crowd77@example.com",
@@ -120,35 +121,48 @@ def signed_in(staff: Any) -> Callable[[str], Any]:
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """Each page's name and address: lists, with searches and filters, and a patient's page."""
+    """Each page's name and address: lists with what can be asked of them, other pages, and a patient's page."""
     from django.contrib import admin
-    from django.urls import reverse
+    from django.urls import NoReverseMatch, reverse
 
     from patients.models import Patient
-    from portal.models import User
-    from portal.permissions import may
+    from portal.permissions import PAGES
 
-    manager = User.objects.get(roles__role="manager")
     yield "dashboard", reverse("admin:index")
-    for model, model_admin in sorted(admin.site._registry.items(), key=lambda each: str(each[0])):
-        name = f"{model._meta.app_label}.{model._meta.model_name}"
-        if not may(manager, f"{model_admin.noun}.view"):  # type: ignore[attr-defined]
-            continue
-        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-        yield name, address
-        if model._meta.app_label == "procedures":
-            continue
-        yield f"{name}, second page", f"{address}?p=2"
-        if model_admin.search_fields:
-            yield f"{name}, search", f"{address}?{urlencode({'q': SEARCHES[0]})}"
-        for field in model_admin.list_filter:
-            if field == "state":
-                yield f"{name}, failed", f"{address}?state__exact=failed"
+    for model_admin in sorted(admin.site._registry.values(), key=lambda each: str(each.opts)):
+        yield from of_list(model_admin)
     patients = reverse("admin:patients_patient_changelist")
     for words in SEARCHES:
         yield f"patients called “{words}”", f"{patients}?{urlencode({'q': words})}"
+    for name in PAGES:
+        with suppress(NoReverseMatch):
+            yield f"page {name}", reverse(f"admin:{name}")
     some = Patient.objects.get(record_number="C0000042")
     yield "patient page", reverse("admin:patient_page", args=[some.pk])
+
+
+def of_list(model_admin: Any) -> Iterator[tuple[str, str]]:
+    """A list, its second page, a search in it, and each span of days that it can be narrowed down to."""
+    from django.urls import reverse
+
+    from portal.models import User
+    from portal.permissions import may
+
+    label, name = model_admin.opts.app_label, model_admin.opts.model_name
+    address = reverse(f"admin:{label}_{name}_changelist")
+    if not may(User.objects.get(roles__role="manager"), f"{model_admin.noun}.view"):
+        return
+    yield f"{label}.{name}", address
+    if label == "procedures":
+        return
+    yield f"{label}.{name}, second page", f"{address}?p=2"
+    if model_admin.search_fields:
+        yield f"{label}.{name}, search", f"{address}?{urlencode({'q': SEARCHES[0]})}"
+    for each in model_admin.list_filter:
+        for span in getattr(each, "spans", ()):
+            yield f"{label}.{name}, {span}", f"{address}?when={span}"
+        if each == "state":
+            yield f"{label}.{name}, failed", f"{address}?state__exact=failed"
 
 
 def figure(browser: Callable[[str], Any], address: str, times: int) -> Figure:
@@ -157,11 +171,15 @@ def figure(browser: Callable[[str], Any], address: str, times: int) -> Figure:
     from django.test.utils import CaptureQueriesContext
 
     browser(address)
-    with CaptureQueriesContext(connection) as captured:
-        answer = browser(address)
-    queries = len(captured)
+    asked = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as captured:
+            answer = browser(address)
+        asked.append(len(captured))
     if answer.status_code != 200:
         raise SystemExit(f"{address} answered {answer.status_code}.")
+    # Once in a while a request notes that its session is alive; that is no question of the page.
+    queries = min(asked)
     took, used = [], []
     for _ in range(times):
         began_at, cpu = time.perf_counter(), time.process_time()
@@ -185,7 +203,7 @@ def print_table(few: dict[str, Figure], many: dict[str, Figure]) -> int:
             for mark, is_so in (
                 ("slow", now.median_ms > LONGEST_MS),
                 ("many queries", now.queries > MOST_QUERIES),
-                ("grows", now.queries > before.queries),
+                ("not the same", now.queries != before.queries),
             )
             if is_so
         ]

@@ -91,7 +91,7 @@ _CROWD = f"""
         'C' || lpad(n::text, 7, '0') AS number, 'crowd' || n || '@example.com' AS email,
         '020 7946 ' || lpad((n %% 10000)::text, 4, '0') AS phone,
         %(born)s::date + n * 37 %% 25000 AS born_on, %(now)s::timestamptz - n * interval '15 minutes' AS joined_at,
-        %(today)s::date + n * 7 %% {2 * SPREAD} - {SPREAD} AS surgery_on
+        %(today)s::date + n * 7 %% {2 * SPREAD} + 1 - {SPREAD} AS surgery_on
     FROM generate_series(0, %(patients)s - 1) AS n
 """
 _USER = {

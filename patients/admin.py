@@ -5,6 +5,7 @@ Nothing is written here: what staff do to a record has its own pages (`reminders
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -67,17 +68,34 @@ class SurgeryWhen(WindowFilter):
     """By the day of surgery."""
 
     title = _("surgery")
-    spans = {
-        "soon": (_("in the next 14 days"), lambda: _surgery_within(0, 14)),
-        "six_weeks": (_("in the next 6 weeks"), lambda: _surgery_within(0, 42)),
-        "recent": (_("in the last 6 weeks"), lambda: _surgery_within(-42, -1)),
-        "none": (_("no date yet"), lambda: Q(surgery_day=None)),
+    # Each span's name, and its first and last day counted from today; None is for those without a day.
+    days: Mapping[str, tuple[Any, tuple[int, int] | None]] = {
+        "soon": (_("in the next 14 days"), (0, 14)),
+        "six_weeks": (_("in the next 6 weeks"), (0, 42)),
+        "recent": (_("in the last 6 weeks"), (-42, -1)),
+        "none": (_("no date yet"), None),
     }
+    spans = {key: (label, Q) for key, (label, _days) in days.items()}
+
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
+        """The rows whose day lies in the span. The index over days finds them; then each is looked at itself."""
+        if self.value() not in self.days:
+            return queryset
+        span = self.days[self.value() or ""][1]
+        days = AnchorDate.objects.filter(anchor="surgery")
+        if span is None:
+            return queryset.filter(~Exists(days.filter(**{_row_of(queryset): OuterRef("pk")})))
+        today = clock.today()
+        between = (today + timedelta(days=span[0]), today + timedelta(days=span[1]))
+        found = days.filter(on__range=between).values(_row_of(queryset))
+        return queryset.filter(pk__in=found, surgery_day__range=between)
 
 
-def _surgery_within(first: int, last: int) -> Q:
-    today = clock.today()
-    return Q(surgery_day__range=(today + timedelta(days=first), today + timedelta(days=last)))
+def _row_of(rows: models.QuerySet[Any]) -> str:
+    """The path from a day of surgery to the row of a list that shows it."""
+    return "episode__patient" if rows.model is Patient else "episode"
 
 
 @admin.register(Patient)
@@ -197,8 +215,9 @@ class EpisodeAdmin(EpisodeBulk, RecordAdmin):
         return super().get_queryset(request).annotate(surgery_day=surgery_day())
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """The latest surgery first, and above it what has no date yet."""
-        return [models.F("surgery_day").desc(nulls_first=True), "id"]
+        """What was booked last comes first; by the day, soonest first, where the list is narrowed down to days."""
+        by_day = models.F("surgery_day").asc(nulls_first=True)
+        return [by_day, "id"] if "when" in request.GET else ["-created_at", "id"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never from the list: an operation is booked on the patient's page."""

@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from portal.models import User
 
 
-def _live(prefix: str, on: date | LocalDay | Blank) -> Q:
-    """The condition that a carer's access, reached over `prefix`, holds on the clinic's local day `on`."""
-    return (
-        Q(**{f"{prefix}ended_at__isnull": True})
-        & Q(**{f"{prefix}starts_on__lte": on})
-        & (Q(**{f"{prefix}ends_on__isnull": True}) | Q(**{f"{prefix}ends_on__gt": on}))
-    )
+def _visible(path: str, user: User) -> Q:
+    """The condition that the patient to whom `path` leads from a row is current, and one that `user` may see.
+
+    The row's own joins answer it; a list of all the patients whom a member of staff may see would be made for each
+    page.
+    """
+    prefix = f"{path}__" if path else ""
+    at_work = Q(**{f"{prefix}clinic__in": Clinic.objects.visible_to(user)})
+    at_home = Q(**{f"{path or 'id'}__in": patients_lived_with(user)})
+    return Q(**{f"{prefix}merged_into__isnull": True}) & (at_work | at_home)
 
 
 class PatientQuerySet(models.QuerySet):
@@ -40,9 +43,7 @@ class PatientQuerySet(models.QuerySet):
         """The patients `user` may see in any way; none for a stranger or a deactivated account."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
-        return self.current().filter(
-            Q(clinic__in=Clinic.objects.visible_to(user)) | Q(id__in=patients_lived_with(user))
-        )
+        return self.filter(_visible("", user))
 
     def own(self, user: User | AnonymousUser | Reader) -> Self:
         """The patients whose web login this is: oneself, and those one cares for. Never by a staff role."""
@@ -134,13 +135,16 @@ def patients_lived_with(user: User | AnonymousUser | Reader) -> Prepared:
 
 
 def lived_with() -> models.QuerySet:
-    """The patients of `USER` at `NOW`, put together anew: for `Prepared`, and within other such queries."""
-    from patients.models import Patient  # the model is built from this module
+    """The patients of `USER` at `NOW`, put together anew: for `Prepared`, and within other such queries.
 
-    related = Q(related_people__user=USER) & _live(
-        "related_people__", LocalDay(NOW, "clinic__time_zone")
-    )
-    return Patient.objects.current().filter(Q(user=USER) | related).order_by().values("id")
+    Two lists put together, for each of which there is an index; one condition with "or" would look at everybody.
+    """
+    from patients.models import Patient, RelatedPerson  # the models are built from this module
+
+    oneself = Patient.objects.current().filter(user=USER).order_by().values("id")
+    today = LocalDay(NOW, "patient__clinic__time_zone")
+    links = RelatedPerson.objects.live(today).filter(user=USER, patient__merged_into__isnull=True)
+    return oneself.union(links.order_by().values("patient"), all=True)
 
 
 class _OfPatientQuerySet(models.QuerySet):
@@ -150,10 +154,9 @@ class _OfPatientQuerySet(models.QuerySet):
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The rows of the patients that `user` may see."""
-        from patients.models import Patient  # the model is built from this module
-
-        visible = Patient.objects.visible_to(user).values("id")
-        return self.filter(**{f"{self.patient_path}__in": visible})
+        if not (user.is_authenticated and user.is_active):
+            return self.none()
+        return self.filter(_visible(self.patient_path, user))
 
     def own(self, user: User | AnonymousUser | Reader) -> Self:
         """The rows of the patients whose web login this is."""
@@ -165,9 +168,11 @@ class _OfPatientQuerySet(models.QuerySet):
 class RelatedPersonQuerySet(_OfPatientQuerySet):
     """Carers' links by who is asking and by day."""
 
-    def live(self, on: date | Blank) -> Self:
-        """The links whose access holds on the local day `on`."""
-        return self.filter(_live("", on))
+    def live(self, on: date | LocalDay | Blank) -> Self:
+        """The links whose access holds on the clinic's local day `on`."""
+        return self.filter(
+            Q(ends_on__isnull=True) | Q(ends_on__gt=on), ended_at__isnull=True, starts_on__lte=on
+        )
 
 
 class EpisodeQuerySet(_OfPatientQuerySet):

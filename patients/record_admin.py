@@ -77,11 +77,17 @@ class RecordAdmin(StaffAdmin):
         """The rows of the patients whom the words can mean, whatever their accents and order."""
         if not words.strip():
             return rows
-        return rows.filter(self.about(patients_meant(request, words, f"{self.noun}.view")))
+        found = patients_meant(request, words, f"{self.noun}.view")
+        if not isinstance(found, list):
+            # The rows are those of the person's clinics already; asked once more, every patient is looked at.
+            found = Patient.objects.found_by(words).order_by().values("pk")
+        return rows.filter(self.about(found))
 
     def about(self, patients: Any) -> Q:
-        """The condition that a row is about one of these patients."""
-        return Q(**{f"{self.patient_path or 'pk'}__in": patients})
+        """The condition that a row is about one of these patients, given by their keys or by a query for them."""
+        prefix = f"{self.patient_path}__" if self.patient_path else ""
+        lookup = "in" if isinstance(patients, list) else "listed"
+        return Q(**{f"{prefix}id__{lookup}": patients})
 
     def note_export(self, request: HttpRequest, rows: list[Any]) -> None:
         """Note of whom the file tells."""

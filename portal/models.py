@@ -15,7 +15,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -101,6 +101,8 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
                 name="user_pause_has_two_ends",
             ),
         )
+        # Of what Django asks PostgreSQL for an address in any case.
+        indexes = (models.Index(Upper("email"), name="user_by_email"),)
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -289,6 +291,7 @@ class AuditEvent(models.Model):
             models.Index(fields=("patient_id", "-id"), name="audit_by_patient"),
             models.Index(fields=("actor", "-id"), name="audit_by_actor"),
             models.Index(fields=("clinic", "-id"), name="audit_by_clinic"),
+            models.Index(fields=("verb", "-id"), name="audit_by_verb"),
         )
 
     def __str__(self) -> str:

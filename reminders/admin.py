@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -16,11 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from patients.bulk_admin import asked
-from patients.models import Episode
+from patients.models import Episode, Patient, RelatedPerson
 from patients.record_admin import RecordAdmin, WindowFilter, patients_meant
 from portal import clock
 from portal.bulk_actions import Line, preview_then_act
-from portal.models import User
 from portal.permissions import within
 from portal.staff_admin import ClinicFilter, StaffAdmin, link
 from portal.staff_forms import ConfirmForm, ReasonForm
@@ -41,7 +40,7 @@ class DueWhen(WindowFilter):
             _("overdue, not sent"),
             lambda: Q(state__in=("planned", "retrying"), due_at__lt=clock.now()),
         ),
-        "ahead": (_("from now on"), lambda: Q(due_at__gte=clock.now())),
+        "ahead": (_("from now on"), lambda: _due_from(clock.now())),
         "week": (_("in the next 7 days"), lambda: _due_within(timedelta(days=7))),
         "failed": (
             _("failed or missed in the last 14 days"),
@@ -50,9 +49,19 @@ class DueWhen(WindowFilter):
     }
 
 
+# A mail is tried again for a time, and goes later than its day; no step of the catalogue is valid for longer.
+LONGEST_LATE = timedelta(days=35)
+
+
+def _due_from(moment: datetime) -> Q:
+    """What is due from a moment on. The day, which has an index, leaves out the years before."""
+    return Q(due_at__gte=moment, local_date__gte=(moment - LONGEST_LATE).date())
+
+
 def _due_within(span: timedelta) -> Q:
     now = clock.now()
-    return Q(due_at__gte=now, due_at__lt=now + span)
+    until = now + span
+    return _due_from(now) & Q(due_at__lt=until)
 
 
 def _ended_badly(span: timedelta) -> Q:
@@ -137,10 +146,17 @@ class ReminderAdmin(RecordAdmin):
         text = f"{self.when(row)}, {row.episode.patient.name}: {self.what(row)}"
         return Line(row, text, "" if can_be else row.get_state_display())
 
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """By the day; what is overdue by the moment, which has an index over what is still open."""
+        is_overdue = request.GET.get("when") == "overdue"
+        return ["due_at", "id"] if is_overdue else list(self.ordering)
+
     def about(self, patients: Any) -> Q:
-        """By the keys of their episodes. As a subquery they would be looked for day by day, among all rows."""
+        """By the keys of their episodes where they are few; what many have is soon found day by day."""
+        if not isinstance(patients, list):
+            return Q(episode__patient__in=patients)
         episodes = Episode.objects.filter(patient__in=patients)
-        return Q(episode__in=list(episodes.values_list("pk", flat=True)))
+        return Q(episode__id__listed=episodes.order_by().values("pk"))
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """With what the columns say."""
@@ -250,8 +266,10 @@ class MessageAdmin(StaffAdmin):
         if words.strip().startswith("<"):
             return rows.filter(message_id=words.strip())
         patients = patients_meant(request, words, "message.view")
-        people = User.objects.filter(Q(patient__in=patients) | Q(cares_for__patient__in=patients))
-        return rows.filter(recipient__in=people.order_by().values("pk"))
+        own = Patient.objects.filter(pk__in=patients, user__isnull=False).order_by()
+        carers = RelatedPerson.objects.filter(patient__in=patients).order_by()
+        people = own.values("user").union(carers.values("user"), all=True)
+        return rows.filter(recipient__id__listed=people)
 
     def change_view(
         self,

@@ -152,6 +152,11 @@ class Reminder(Record):
             models.Index(fields=("episode", "due_at"), name="reminder_by_episode"),
             # Of days and not of moments: by one of all moments the claim would be led through all that went.
             models.Index(fields=("local_date",), name="reminder_by_day"),
+            models.Index(
+                fields=("state", "settled_at"),
+                condition=Q(state__in=("failed", "missed")),
+                name="reminder_ended_badly",
+            ),
         )
 
     def __str__(self) -> str:

@@ -44,7 +44,10 @@ class Episode(Record):
         verbose_name = _("episode")
         verbose_name_plural = _("episodes")
         ordering = ("-created_at", "id")
-        indexes = (models.Index(fields=("status",), name="episode_by_status"),)
+        indexes = (
+            models.Index(fields=("status",), name="episode_by_status"),
+            models.Index(fields=("-created_at", "id"), name="episode_newest"),
+        )
 
     def __str__(self) -> str:
         return f"{self.patient}: {self.procedure}"

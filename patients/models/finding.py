@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from django.db import models
-from django.db.models.lookups import Lookup
+from django.db.models.lookups import In, Lookup
 
 from patients.models.people import Patient
 from patients.names import LONGEST_WORD
@@ -30,6 +30,24 @@ class Begins(Lookup):
         return f"{left} GLOB %s", (*values, re.sub(r"([*?\[])", r"[\1]", str(self.rhs)) + "*")
 
 
+class Listed(In):
+    """`id__listed`: as `in` with a subquery, which PostgreSQL then reads first, whatever it expects of it.
+
+    Who is found by name stands together in a list by name. PostgreSQL takes them for scattered, and would walk the
+    whole list from A on until it has a page of them.
+    """
+
+    lookup_name = "listed"
+
+    def as_postgresql(
+        self, compiler: Any, connection: Any, **_context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        """Among the elements of an array that is made once."""
+        left, values = self.process_lhs(compiler, connection)
+        right, more = self.process_rhs(compiler, connection)
+        return f"{left} = ANY(ARRAY{right})", (*values, *more)
+
+
 class PatientWord(models.Model):
     """One word under which one patient is found. `patients.actions.finding` keeps them; nothing else does."""
 
@@ -47,3 +65,4 @@ class PatientWord(models.Model):
 
 
 models.CharField.register_lookup(Begins)
+models.UUIDField.register_lookup(Listed)

@@ -64,7 +64,10 @@ class Patient(Record):
                 fields=("clinic", "record_number"), name="patient_record_number_unique"
             ),
         )
-        indexes = (models.Index(fields=("birth_date",), name="patient_by_birth_date"),)
+        indexes = (
+            models.Index(fields=("birth_date",), name="patient_by_birth_date"),
+            models.Index(fields=("family_name", "given_name", "id"), name="patient_by_name"),
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -77,7 +77,11 @@ class Appointment(Record):
                 name="appointment_is_confirmed_by_somebody",
             ),
         )
-        indexes = (models.Index(fields=("status", "starts_at"), name="appointment_next"),)
+        indexes = (
+            models.Index(fields=("status", "starts_at"), name="appointment_next"),
+            models.Index(fields=("starts_at", "id"), name="appointment_by_moment"),
+            models.Index(fields=("local_date",), name="appointment_by_day"),
+        )
 
     def __str__(self) -> str:
         day = date_format(self.local_date, "D j M Y")
@@ -169,6 +173,7 @@ class ImagingRequest(Record):
                 name="imaging_request_released_has_a_result",
             ),
         )
+        indexes = (models.Index(fields=("window_from", "id"), name="imaging_request_by_window"),)
 
     def __str__(self) -> str:
         first, last = (date_format(on, "j M Y") for on in (self.window_from, self.window_until))
