@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 import zoneinfo
 from datetime import date, time
+from functools import cache
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower, Upper
 from django.utils import timezone
+from django.utils.encoding import force_str
 from django.utils.translation import gettext_lazy as _
 
 from portal import clock
@@ -41,6 +43,17 @@ class Record(models.Model):
 
     class Meta:
         abstract = True
+
+    def _get_FIELD_display(self, field: Any) -> str:  # noqa: N802 - Django's own name
+        """What `get_…_display` shows. Django hashes every choice in words to find one, again for each row."""
+        value = getattr(self, field.attname)
+        return force_str(_words_of_choices(field).get(value, value), strings_only=True)
+
+
+@cache
+def _words_of_choices(field: Any) -> dict[Any, Any]:
+    """The words for each value of a field, which are put into a language when they are shown."""
+    return dict(field.flatchoices)
 
 
 class Language(models.TextChoices):

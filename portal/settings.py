@@ -159,8 +159,19 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        # Our own pages, without their indentation.
+                        "portal.template_loader.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ],
+            # Texts without variables are looked up once for each language.
+            "libraries": {"i18n": "portal.templatetags.phrases"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
@@ -479,6 +490,8 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",
     # The address is unique whatever its case, by the constraint user_email_unique.
     "auth.W004",
+    # Our `i18n` stands in the place of Django's on purpose (portal.templatetags.phrases).
+    "templates.W003",
 ]
 
 CONTENT_SECURITY_POLICY = {

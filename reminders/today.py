@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import DateField, DateTimeField, Q, QuerySet, prefetch_related_objects
+from django.db.models import DateField, DateTimeField, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -16,6 +16,7 @@ from patients.actions.notes import today_at
 from patients.care import Care
 from patients.exercise_days import done_on
 from patients.models import Appointment, Episode, ImagingRequest, StepResponse
+from patients.models.wishes import bring_wishes
 from patients.querysets import NOW
 from portal.day_words import date_format
 from portal.prepared import Blank, prepared
@@ -89,7 +90,7 @@ def build(care: Care) -> Today:
     _add_steps(page, going)
     page.appointment = _next_appointment(care, going)
     if page.appointment:
-        prefetch_related_objects([page.appointment], "move_requests")
+        bring_wishes([page.appointment])
     if care.has_full_view:
         page.countdown = countdown(care, page.episode)
         page.window = _next_window(care, going)

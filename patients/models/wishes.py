@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +13,7 @@ from patients.models.visits import Appointment
 from patients.querysets import MoveRequestQuerySet
 from portal import clock
 from portal.models import Record
+from portal.prepared import Listed, bring, prepared
 
 
 class MoveRequest(Record):
@@ -103,3 +107,18 @@ class CalendarFeed(Record):
 
     def __str__(self) -> str:
         return str(self.user_id)
+
+
+APPOINTMENTS = Listed("appointments", models.UUIDField())
+
+
+@prepared
+def _wishes() -> models.QuerySet[Any, MoveRequest]:
+    return MoveRequest.objects.filter(appointment__in=APPOINTMENTS)
+
+
+def bring_wishes(visits: Sequence[Appointment]) -> None:
+    """Hand visits the wishes about them. One query; none without visits."""
+    if visits:
+        rows = _wishes(appointments=[visit.pk for visit in visits])
+        bring(visits, "move_requests", rows, "appointment_id")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages as notes
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet, UUIDField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.dateparse import parse_datetime
@@ -17,12 +19,33 @@ from patients.actions import ask_to_move, confirm_appointment, withdraw_move_req
 from patients.calendars import calendar_file
 from patients.care import Care, care_of, choose
 from patients.models import Appointment, MoveRequest, Patient
+from patients.models.wishes import bring_wishes
+from patients.querysets import NOW, READER, asked_by
 from patients.views.access import no_record
 from patients.visit_forms import AskMoveForm
 from portal import audit
+from portal.prepared import Blank, prepared
 
 # Visits of the past that are shown; older ones are the clinic's to look up.
 PAST_SHOWN = 10
+
+
+PATIENT = Blank("patient", UUIDField())
+
+
+def _visits() -> QuerySet[Any, Appointment]:
+    rows = Appointment.objects.own(READER).filter(episode__patient=PATIENT)
+    return rows.select_related("location")
+
+
+@prepared
+def _ahead() -> QuerySet[Any, Appointment]:
+    return _visits().filter(starts_at__gte=NOW).exclude(status=Appointment.Status.FULFILLED)
+
+
+@prepared
+def _past() -> QuerySet[Any, Appointment]:
+    return _visits().filter(starts_at__lt=NOW).order_by("-starts_at")[:PAST_SHOWN]
 
 
 @require_safe
@@ -31,13 +54,13 @@ def appointments(request: HttpRequest) -> HttpResponse:
     care = care_of(request, "appointments.read")
     if care.patient is None:
         return no_record(request)
-    rows = Appointment.objects.own(care.reader).filter(episode__patient=care.patient)
-    rows = rows.select_related("location").prefetch_related("move_requests")
-    ahead = rows.filter(starts_at__gte=care.now).exclude(status=Appointment.Status.FULFILLED)
+    asked = asked_by(care.reader) | {"patient": care.patient.pk, "now": care.now}
+    ahead = _ahead(**asked)
+    bring_wishes(ahead)
     context = {
         "care": care,
         "ahead": ahead,
-        "past": rows.filter(starts_at__lt=care.now).order_by("-starts_at")[:PAST_SHOWN],
+        "past": _past(**asked),
         "shows_zone": care.zone.key != care.patient.clinic.time_zone,
     }
     return render(request, "patients/appointments.html", context)
