@@ -48,7 +48,8 @@ def test_a_nurse_opens_a_record_and_everybody_concerned_learns_of_it(people, wan
     assert "Fern Faraway" in answer.content.decode()
     verbs = AuditEvent.objects.of_patient(people.far_patient.every_id).filter(actor=people.nurse)
     assert set(verbs.values_list("verb", "clinic")) == {
-        ("emergency.open", people.other_clinic.pk), ("emergency.view", people.other_clinic.pk),
+        ("access.denied", people.other_clinic.pk), ("emergency.open", people.other_clinic.pk),
+        ("emergency.view", people.other_clinic.pk),
     }  # fmt: skip
     listed = sign_in(people.other_manager).get(reverse("admin:emergencies")).content.decode()
     assert REASON in listed

@@ -18,6 +18,9 @@ IN_WORDS = {
     ("R", "plan.read"): "opened the record",
     ("R", "appointment.read"): "opened the record",
     ("R", "emergency.view"): "opened the record in an emergency, from another clinic",
+    ("C", "consent.agree"): "decided about a consent",
+    ("U", "imaging_request.release"): "wrote about an X-ray",
+    ("U", "hold.lift"): "changed the plan",
     ("U", "something.new"): "changed something",
 }
 
@@ -36,6 +39,9 @@ FOR_STAFF = {
     ("R", "plan.read"): "read a page of the portal",
     ("U", "appointment.move"): "moved a visit",
     ("E", "import.enter"): "worked on a list that was brought in",
+    ("C", "consent.agree"): "decided about a consent",
+    ("U", "imaging_request.release"): "let the patient read an X-ray result",
+    ("U", "hold.lift"): "let the plan go on",
     ("U", "something.new"): "changed something",
 }
 

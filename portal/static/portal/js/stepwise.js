@@ -44,10 +44,13 @@
     const page = frame.contentDocument && frame.contentDocument.documentElement;
     if (page && page.scrollHeight > 100) frame.style.blockSize = `${page.scrollHeight + 4}px`;
   };
-  document.querySelectorAll("iframe[data-fit]").forEach((frame) => {
+  const frames = document.querySelectorAll("iframe[data-fit]");
+  frames.forEach((frame) => {
     frame.addEventListener("load", () => fit(frame));
     fit(frame);
   });
+  // A phone that is turned makes the lines of the mail longer or shorter.
+  if (frames.length) window.addEventListener("resize", () => frames.forEach(fit));
 
   // Passwords can be looked at while they are typed.
   const addReveal = (input) => {
