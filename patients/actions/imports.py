@@ -15,7 +15,7 @@ from django.db.models import Count, F
 from django.utils.translation import gettext as _
 
 from patients.actions import entering, taking_back
-from patients.actions.entering import plain, to_enter
+from patients.actions.entering import plain, to_enter, write
 from patients.actions.notes import Action, today_at
 from patients.actions.taking_back import sent_about
 from patients.importing import columns, tables
@@ -192,8 +192,7 @@ def _store_judgements(rows: list[ImportRow], batch: ImportBatch, now: datetime) 
             found.verdict, found.problems = V.LIKELY, {"": f"twin_in_list:{twins[row.pk]}"}
         row.verdict, row.problems, row.match = found.verdict, found.problems, found.match
         row.changes = plain(found.changes)
-    fields = ["cells", "choice", "verdict", "problems", "changes", "match", "follows"]
-    ImportRow.objects.bulk_update(rows, fields, batch_size=100)
+    write(rows, ["cells", "choice", "verdict", "problems", "changes", "match", "follows"])
 
 
 def _lines(rows: list[ImportRow], batch: ImportBatch) -> list[ImportRow]:
