@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -37,12 +38,12 @@ class Among(Lookup):
             raise EmptyResultSet
         field = getattr(self.lhs.output_field, "target_field", self.lhs.output_field)
         left, parameters = self.process_lhs(compiler, connection)
-        values = _array_of_keys(self.rhs) if isinstance(field, UUIDField) else self.rhs
+        values = array_of_keys(self.rhs) if isinstance(field, UUIDField) else self.rhs
         return f"{left} = ANY(%s::{field.db_type(connection)}[])", [*parameters, values]
 
 
-def _array_of_keys(keys: Iterable[Any]) -> str:
-    """Keys as PostgreSQL writes an array of them, in one go."""
+def array_of_keys(keys: Iterable[UUID]) -> str:
+    """Keys as PostgreSQL writes an array of them: in one go, and not each by itself."""
     return "{" + ",".join([key.hex for key in keys]) + "}"
 
 

@@ -7,6 +7,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,7 +36,12 @@ _KEY_REFUSED = frozenset({401, 403})
 
 def message_id_domain() -> str:
     """The right-hand side of our Message-IDs: the host that patients know the portal by."""
-    return urlsplit(settings.BASE_URL).hostname or "stepwise.invalid"
+    return _host_of(settings.BASE_URL)
+
+
+@lru_cache(maxsize=4)
+def _host_of(address: str) -> str:
+    return urlsplit(address).hostname or "stepwise.invalid"
 
 
 class Outcome(StrEnum):
@@ -56,7 +62,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail ready to go. `message_id` is the whole RFC 5322 field value, angle brackets included."""
+    """One mail ready to go. `message_id` is the whole RFC 5322 field value, angle brackets included.
+
+    `wire` are text and HTML once more, where whoever wrote them knows them in UTF-8 with CR LF at the end
+    of each line and no line that begins with a dot.
+    """
 
     to: str
     subject: str
@@ -65,6 +75,7 @@ class Mail:
     message_id: str = field(default_factory=lambda: make_msgid(domain=message_id_domain()))
     headers: dict[str, str] = field(default_factory=dict)
     calendar: str = ""
+    wire: tuple[bytes, bytes] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

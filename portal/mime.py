@@ -48,13 +48,38 @@ def to_bytes(mail: Mail, *, sender: Address, recipient: Address, takes_8bit: boo
 
     Raises ValueError (BadHeaderError for a line end in a header) for what cannot be written as mail.
     """
+    return _head(mail, sender, recipient) + _body(mail, takes_8bit)
+
+
+def ready_bytes(mail: Mail, *, sender: Address, recipient: Address) -> bytes | None:
+    """What `to_bytes` makes for a server that takes 8 bits, from the parts that the mail has as bytes already.
+
+    No line of it begins with a dot. None where the mail has no such parts, or they cannot go as they are.
+    """
+    if mail.wire is None or mail.calendar or not mail.html:
+        return None
+    boundary = _boundary(mail.message_id)
+    encodings = [_encoding_as_it_is(raw, boundary, takes_8bit=True) for raw in mail.wire]
+    if None in encodings:
+        return None
+    text, html = (
+        _part_head(kind, str(encoding)) + raw
+        for kind, encoding, raw in zip(
+            ("text/plain", "text/html"), encodings, mail.wire, strict=True
+        )
+    )
+    return _head(mail, sender, recipient) + _multipart("alternative", boundary, text, html)
+
+
+def _head(mail: Mail, sender: Address, recipient: Address) -> bytes:
+    """The fields that say what the mail is, from whom, to whom."""
     own = {"Subject": mail.subject, "Message-ID": mail.message_id, **mail.headers}
-    head = [
+    lines = [
         _same_for_all(sender.header, date_header(clock.now())),
         _address_line("To", recipient.header),
         *[header_line(name, value) for name, value in own.items()],
     ]
-    return (CRLF.join(head) + CRLF).encode() + _body(mail, takes_8bit)
+    return (CRLF.join(lines) + CRLF).encode()
 
 
 @lru_cache(maxsize=8)
@@ -177,25 +202,36 @@ def _part(text: str, kind: str, boundary: str, takes_8bit: bool, more: str = "")
     if "\r" in text:
         text = _LINE_END.sub("\n", text)
     encoding, content = _encoded(text, boundary, takes_8bit)
-    head = (
-        f'Content-Type: {kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n{more}'
-    )
-    return head.encode() + b"\r\n" + content
+    return _part_head(kind, encoding, more) + content
+
+
+@lru_cache(maxsize=32)
+def _part_head(kind: str, encoding: str, more: str = "") -> bytes:
+    """A part's own fields and the empty line after them."""
+    charset = f'Content-Type: {kind}; charset="utf-8"\r\n'
+    return f"{charset}Content-Transfer-Encoding: {encoding}\r\n{more}\r\n".encode()
 
 
 def _encoded(text: str, boundary: str, takes_8bit: bool) -> tuple[str, bytes]:
     """The text as it is where that may be; otherwise quoted-printable, or base64 where most of it would be quoted."""
-    raw = text.replace("\n", CRLF).encode()
-    if boundary not in text and not _has_long_line(raw):
-        if raw.isascii() and not raw.translate(None, _PLAIN_BYTES):
-            return "7bit", raw
-        if takes_8bit and b"\0" not in raw:
-            return "8bit", raw
+    raw = text.encode().replace(b"\n", b"\r\n")
+    as_it_is = _encoding_as_it_is(raw, boundary, takes_8bit)
+    if as_it_is is not None:
+        return as_it_is, raw
     # A byte that is quoted takes three, in base64 every byte takes four thirds.
     if len(raw) - len(raw.translate(None, _NOT_ASCII)) > len(raw) // 6:
         return "base64", base64.encodebytes(raw).replace(b"\n", b"\r\n").removesuffix(b"\r\n")
     # The line end that is added and taken off tells b2a_qp which kind of line end to use.
     return "quoted-printable", binascii.b2a_qp(raw + b"\r\n").removesuffix(b"\r\n")
+
+
+def _encoding_as_it_is(raw: bytes, boundary: str, takes_8bit: bool) -> str | None:
+    """What it is called to send these bytes as they are, or None where that may not be."""
+    if boundary.encode() in raw or _has_long_line(raw):
+        return None
+    if raw.isascii() and not raw.translate(None, _PLAIN_BYTES):
+        return "7bit"
+    return "8bit" if takes_8bit and b"\0" not in raw else None
 
 
 def _has_long_line(raw: bytes) -> bool:

@@ -28,8 +28,8 @@ from django.core.mail.backends.smtp import EmailBackend
 
 from portal import mail as mails
 from portal.mail import Answer, Mail, Outcome
-from portal.mime import address_of, to_bytes
-from portal.wire import BrokenLine, Delivery, Job, Line, on_the_wire
+from portal.mime import address_of, ready_bytes, to_bytes
+from portal.wire import FINAL_DOT, BrokenLine, Delivery, Job, Line, on_the_wire
 
 # Mails of one process that may be in doubt at once: each connection has one at most.
 MOST_CONNECTIONS = 16
@@ -148,6 +148,9 @@ def open_sender(
 def _job(each: Mail, *, takes_8bit: bool) -> Job:
     """A mail ready for the wire. Raises ValueError for one that cannot be written."""
     sender, recipient = address_of(settings.DEFAULT_FROM_EMAIL), address_of(each.to)
+    content = ready_bytes(each, sender=sender, recipient=recipient) if takes_8bit else None
+    if content is not None:
+        return Job(each, sender, recipient, content + FINAL_DOT)
     content = to_bytes(each, sender=sender, recipient=recipient, takes_8bit=takes_8bit)
     return Job(each, sender, recipient, on_the_wire(content))
 

@@ -24,6 +24,8 @@ from portal.mime import Address
 # A server that says more than this in one reply is not a mail server.
 LONGEST_REPLY = 64 * 1024
 CHUNK = 64 * 1024
+# What ends a mail whose last line has its end (RFC 5321 section 4.1.1.4).
+FINAL_DOT = b".\r\n"
 
 
 class BrokenLine(Exception):
@@ -97,7 +99,7 @@ def on_the_wire(content: bytes) -> bytes:
     stuffed = content.replace(b"\r\n.", b"\r\n..")
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
-    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
+    return stuffed + (FINAL_DOT if stuffed.endswith(b"\r\n") else b"\r\n" + FINAL_DOT)
 
 
 class Line:

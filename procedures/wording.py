@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet, UUIDField
 from django.utils.safestring import SafeString, mark_safe
@@ -64,8 +63,7 @@ class NoWords(LookupError):
     """A step has no text in the language asked for, nor in one that can stand in for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(NamedTuple):
     """A step's words as one reader gets them. `body_text` is for plain-text mail and is not HTML-escaped."""
 
     language: str

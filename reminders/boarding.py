@@ -19,6 +19,7 @@ from django.db import DatabaseError, connection
 from django.db.models import DateTimeField, UUIDField
 from django.utils import timezone
 
+from portal.lookups import array_of_keys
 from reminders.gates import PLANNING_TAKES
 
 # LIMIT and OFFSET keep PostgreSQL from joining the questions into one: it would think for longer about
@@ -88,15 +89,15 @@ def board(messages: Mapping[UUID, UUID], token: str, now: datetime, today: date)
     A row is locked in the order of the keys, as the reconciler does it. `now` (UTC) is the portal's,
     `today` the readers' local day.
     """
-    conditions = [
-        token, today, today, _moment(timezone.now()), _moment(now - PLANNING_TAKES),
-    ]  # fmt: skip
+    moments: list[Any] = [timezone.now(), now - PLANNING_TAKES]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            _execute_prepared(cursor, [list(messages), list(messages.values()), *conditions])
+            pairs: list[Any] = [array_of_keys(messages), array_of_keys(messages.values())]
+            _execute_prepared(cursor, [*pairs, token, today, today, *moments])
         else:
             pairs = [_key(key) for pair in messages.items() for key in pair]
-            cursor.execute(_statement(len(messages)), [*pairs, *conditions])
+            moments = [_moment(moment) for moment in moments]
+            cursor.execute(_statement(len(messages)), [*pairs, token, today, today, *moments])
         return {row if isinstance(row, UUID) else UUID(row) for (row,) in cursor.fetchall()}
 
 

@@ -7,12 +7,15 @@ but the tables' own names and placeholders goes into the statements.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import DurationField, Field, JSONField, Model
+from django.db.models import DurationField, Field, JSONField, Model, UUIDField
+
+from portal.lookups import array_of_keys
 
 M = TypeVar("M", bound=Model)
 
@@ -98,8 +101,15 @@ def _values(fields: Sequence[Field[Any, Any]], rows: Iterable[Model]) -> Iterato
     for row in rows:
         values = list(read(row))
         for place, field in prepared:
-            values[place] = _prepared(field, values[place])
+            values[place] = _text_of(field, values[place])
         yield values
+
+
+def _text_of(field: Field[Any, Any], value: Any) -> Any:
+    """JSON as the text that COPY takes."""
+    if isinstance(field, JSONField) and value is not None:
+        return json.dumps(value, cls=field.encoder)
+    return _prepared(field, value)
 
 
 def update_each(
@@ -153,15 +163,18 @@ def _from_arrays(
         f"FROM unnest(%s::{key.db_type(connection)}[], %s::{_array_type(column)}[]) AS new(key, value) "
         f'WHERE row."{key.column}" = new.key{guard}'
     )
-    arrays = [
-        [_prepared(key, each) for each in values],
-        [_prepared(column, value) for value in values.values()],
-    ]
+    arrays = [_array(key, values), _array(column, values.values())]
     parameters = [*_parameters(sets), *arrays, *_guards(conditions)]
     # The placeholders of SET come before those of FROM.
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return int(cursor.rowcount)
+
+
+def _array(column: Field[Any, Any], values: Iterable[Any]) -> Any:
+    if isinstance(column, UUIDField):
+        return array_of_keys(values)
+    return [_prepared(column, value) for value in values]
 
 
 def _one_by_one(

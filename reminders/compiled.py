@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
-from html import escape
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Model
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.text import wrap
 from markdown_it.common.utils import escapeHtml, isMdAsciiPunct, isPunctChar
 
 from procedures.models import StepText
 from procedures.wording import Wording, fill, placeholders_in, render
+from reminders.pieces import Hole, Pieces, as_it_is, escaped, wrapped
 
 logger = logging.getLogger(__name__)
 
@@ -33,37 +32,8 @@ TEXT_TEMPLATE = "reminders/email/reminder.txt"
 HTML_TEMPLATE = "reminders/email/reminder.html"
 # Plans of one process; more than this and it starts anew, so that memory stays bounded.
 MOST_PLANS = 500
-# The text template wraps these two at so many characters, and nothing else.
+# The text template wraps these two, and nothing else.
 WRAPPED = {"todo", "body_text"}
-WRAP_AT = 72
-
-# --- Text with holes -------------------------------------------------------------------------
-
-
-class Pieces:
-    """Fixed texts and holes in turn: `texts[0] holes[0] texts[1] …`. A hole is a name and how its value is put in."""
-
-    __slots__ = ("_holes", "_parts")
-
-    def __init__(
-        self, texts: Sequence[str], holes: Sequence[tuple[str, Callable[[str], str]]]
-    ) -> None:
-        # The texts at the even places; the odd ones stay empty for what is put in.
-        self._parts = [""] * (2 * len(holes) + 1)
-        self._parts[::2] = texts
-        self._holes = [(2 * number + 1, *hole) for number, hole in enumerate(holes)]
-
-    def filled(self, values: Mapping[str, str]) -> str:
-        """The text with its holes filled."""
-        parts = self._parts.copy()
-        for place, name, put_in in self._holes:
-            parts[place] = put_in(values[name])
-        return "".join(parts)
-
-
-def _as_it_is(value: str) -> str:
-    return value
-
 
 # --- The words of a step ---------------------------------------------------------------------
 
@@ -83,14 +53,26 @@ _DEFINITION = re.compile(r"^[\s>*+-]*\[.*\]:", re.MULTILINE)
 _NOT_PLAIN = re.compile(r"<[^>]*QZH|<(a|code|pre)\b[^>]*>(?:(?!</\1>).)*QZH", re.DOTALL)
 
 
+# In a value a backslash may end or open what stands beside it, and a backtick end the code around it.
+_TOUCHES = frozenset("\\`")
+
 # Whether a value begins, and whether it ends, with punctuation.
 Shape = tuple[bool, bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Body:
     html: Pieces
     text: Pieces
+
+
+class Source(NamedTuple):
+    """The plans that an item's words were made from, and what its reader's own values are."""
+
+    title: Pieces
+    todo: Pieces
+    body: _Body
+    own: Mapping[str, str]
 
 
 class Script:
@@ -105,33 +87,31 @@ class Script:
         self.text, self._fixed = text, fixed
         self.own = tuple(sorted(names & VARYING))
         self._own_in_body = tuple(sorted(in_body & VARYING))
-        self._fixed_in_body = tuple(
-            (name, str(fixed.get(name) or "")) for name in sorted(in_body - VARYING)
-        )
+        self._fixed_in_body = _fixed_in(text.body, fixed)
         self._is_whole = all(str(fixed.get(name) or "").strip() for name in names - VARYING)
         parts = (text.subject, text.title, text.todo) if self._is_whole else ()
-        self._lines = [_line(part, fixed) for part in parts]
+        self._lines = [_line(part, _fixed_in(part, fixed)) for part in parts]
         self._bodies: dict[tuple[Shape, ...], _Body | None] = {}
 
-    def words(self, own: Mapping[str, str]) -> Wording:
-        """The same as `procedures.wording.render`. Raises UnfilledPlaceholder."""
+    def words(self, own: Mapping[str, str]) -> tuple[Wording, Source | None]:
+        """The same as `procedures.wording.render`, and the plans if it has any. Raises UnfilledPlaceholder."""
         values = [own.get(name, "") for name in self.own]
         if not self._is_whole or not all(map(str.strip, values)):
             return self._by_rendering(own)
         put_in = {name: _one_line(own[name]) for name in self._own_in_body}
         body = self._body(put_in)
-        # A backslash in a value may end or open what stands beside it.
-        if body is None or "\\" in "".join(put_in.values()):
+        if body is None or not _TOUCHES.isdisjoint("".join(put_in.values())):
             return self._by_rendering(own)
-        subject, title, todo = [line.filled(own) for line in self._lines]
-        return Wording(
+        subject, title, todo = self._lines
+        words = Wording(
             language=self.text.language,
-            subject=" ".join(subject.split()),
-            title=title,
-            todo=todo,
-            body_html=mark_safe(body.html.filled(put_in)),  # noqa: S308 - values are escaped as they are put in
-            body_text=body.text.filled(put_in),
+            subject=" ".join(subject.filled(own).split()),
+            title=title.filled(own),
+            todo=todo.filled(own),
+            body_html=mark_safe(body.html.filled(own)),  # noqa: S308 - values are escaped as they are put in
+            body_text=body.text.filled(own),
         )
+        return words, Source(title, todo, body, own)
 
     def _body(self, put_in: Mapping[str, str]) -> _Body | None:
         """The plan of the text's body for values such as these, or None where no plan can stand for it."""
@@ -141,24 +121,37 @@ class Script:
             self._bodies[shapes] = _body_plan(self.text.body, self._fixed_in_body, named)
         return self._bodies[shapes]
 
-    def _by_rendering(self, own: Mapping[str, str]) -> Wording:
-        return render(self.text, {**self._fixed, **own})
+    def _by_rendering(self, own: Mapping[str, str]) -> tuple[Wording, None]:
+        return render(self.text, {**self._fixed, **own}), None
 
 
 def words(text: StepText, values: Mapping[str, str]) -> Wording:
     """The same as `procedures.wording.render`, from a plan. Raises UnfilledPlaceholder."""
-    return Script(text, values).words(values)
+    return Script(text, values).words(values)[0]
 
 
-def _line(text: str, fixed: Mapping[str, str]) -> Pieces:
+def _fixed_in(text: str, fixed: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What the clinic fills into a text."""
+    names = sorted(placeholders_in(text) - VARYING)
+    return tuple((name, str(fixed.get(name) or "")) for name in names)
+
+
+@lru_cache(maxsize=3 * MOST_PLANS)
+def _line(text: str, fixed: tuple[tuple[str, str], ...]) -> Pieces:
     """A plain text with a hole for each value of its reader's: it goes in as it is, without space around it."""
     texts, names = _cut(text, {f"{{{name}}}": name for name in placeholders_in(text) & VARYING})
-    return Pieces([fill(part, fixed) for part in texts], [(name, str.strip) for name in names])
+    return Pieces(
+        [fill(part, dict(fixed)) for part in texts], [Hole(name, str.strip) for name in names]
+    )
 
 
 def _one_line(value: str) -> str:
     # As Markdown does it before anything else.
     return " ".join(value.split()).replace("\0", "\ufffd")
+
+
+def _in_html(value: str) -> str:
+    return escapeHtml(_one_line(value))
 
 
 def _shape(value: str) -> Shape:
@@ -194,14 +187,12 @@ def _body_plan(
     if _NOT_PLAIN.search(html):
         return None
     names = {mark: name for name, mark in marks.items()}
-    return _Body(
-        html=_with_holes(html, names, escapeHtml), text=_with_holes(text, names, _as_it_is)
-    )
+    return _Body(html=_with_holes(html, names, _in_html), text=_with_holes(text, names, _one_line))
 
 
 def _with_holes(text: str, names: Mapping[str, str], put_in: Callable[[str], str]) -> Pieces:
     texts, found = _cut(text, names)
-    return Pieces(texts, [(name, put_in) for name in found])
+    return Pieces(texts, [Hole(name, put_in) for name in found])
 
 
 def _cut(text: str, names: Mapping[str, str]) -> tuple[list[str], list[str]]:
@@ -220,7 +211,7 @@ ITEM_HOLES = ("patient_name", "title", "todo", "body_html", "body_text", "why_ur
 _FRAME_MARK = re.compile(r"QZ(&|&amp;)([a-z_]+|\d+:[a-z_]+)(?:&|&amp;)ZQ")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Frame:
     html: Pieces
     text: Pieces
@@ -307,9 +298,8 @@ def _hole_values(context: Mapping[str, Any]) -> dict[str, str]:
 def _plan(context: Mapping[str, Any]) -> _Frame | None:
     """The plan of a mail's kind, or None if it would not render this very mail as the templates do."""
     items = [
-        replace(
-            item,
-            **{name: _frame_mark(f"{number}:{name}", getattr(item, name)) for name in ITEM_HOLES},
+        item._replace(
+            **{name: _frame_mark(f"{number}:{name}", getattr(item, name)) for name in ITEM_HOLES}
         )
         for number, item in enumerate(context["items"])
     ]
@@ -337,22 +327,65 @@ def _frame_pieces(text: str, *, wraps: bool) -> Pieces:
         end = match.end()
         name = match[2]
         is_wrapped = wraps and name.rpartition(":")[2] in WRAPPED
-        put_in = _wrapped if is_wrapped else escape if match[1] == "&amp;" else _as_it_is
-        holes.append((name, put_in))
+        put_in = wrapped if is_wrapped else escaped if match[1] == "&amp;" else as_it_is
+        holes.append(Hole(name, put_in))
     return Pieces([*texts, text[end:]], holes)
 
 
-def _wrapped(text: str) -> str:
-    """The same as the filter `wordwrap`, which looks at one line at a time, as does this."""
-    lines = [line if _fits(line) else _wrapped_line(line) for line in text.splitlines()]
-    return "\n".join(lines) + ("\n" if text.endswith("\n") else "")
+# --- Both in one -----------------------------------------------------------------------------
 
 
-def _fits(line: str) -> bool:
-    """Whether wrapping leaves a line as it is: it is short, and has neither tabs nor space at its end."""
-    return len(line) <= WRAP_AT and "\t" not in line and line.rstrip() == line
+class Printed(NamedTuple):
+    """A mail's two parts, and both as bytes for the wire where they are known."""
+
+    text: str
+    html: str
+    wire: tuple[bytes, bytes] | None = None
 
 
-@lru_cache(maxsize=4096)
-def _wrapped_line(line: str) -> str:
-    return wrap(line, WRAP_AT)
+class Sheets:
+    """The mails of one batch that carry one reminder each, from a plan of frame and words together.
+
+    What the kind of a mail depends on beside what it is asked with, a clinic and settings, stays as it is
+    for a batch; so its plan is looked for once.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], _Frame] = {}
+
+    def printed(
+        self,
+        item: Any,
+        key: tuple[Any, ...],
+        values: Mapping[str, Any],
+        context: Callable[[], Mapping[str, Any]],
+    ) -> Printed:
+        """The same as `render_mail(context())`. `values` are the frame's holes, `key` what else the context holds."""
+        source = item.source
+        key = (
+            *source[:3], item.category, item.correction, item.language, bool(item.patient_name), *key,
+            *[bool(values[name]) for name in FRAME_HOLES],
+        )  # fmt: skip
+        sheet = self._known.get(key)
+        if sheet is None:
+            made = context()
+            frame = _frames.get(_kind(made))
+            if frame is None:
+                return Printed(*render_mail(made))
+            sheet = self._known[key] = _sheet(frame, *source[:3])
+        given = {
+            **source.own,
+            **values,
+            "0:patient_name": item.patient_name,
+            "0:why_url": item.why_url,
+        }
+        text, html = sheet.text.printed(given), sheet.html.printed(given)
+        ready = text.wire is not None and html.wire is not None
+        return Printed(text.text, html.text, (text.wire, html.wire) if ready else None)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=MOST_PLANS // 2)
+def _sheet(frame: _Frame, title: Pieces, todo: Pieces, body: _Body) -> _Frame:
+    """A frame with the words of a step in it: only what is the reader's own still has to be put in."""
+    parts = {"0:title": title, "0:todo": todo, "0:body_html": body.html, "0:body_text": body.text}
+    return _Frame(html=frame.html.with_parts(parts), text=frame.text.with_parts(parts))

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -44,8 +43,7 @@ class Unwritable(Exception):
     """A reminder that cannot be put into words: a text or a value is missing. It must not be sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One reminder in words; `language` is theirs, which is the reader's or one that stands in for it."""
 
     category: str
@@ -59,6 +57,7 @@ class Item:
     why_url: str
     correction: bool
     language: str = ""
+    source: compiled.Source | None = None
 
 
 class Writer:
@@ -68,13 +67,14 @@ class Writer:
         self._clinic_values: dict[UUID, dict[str, str]] = {}
         self._texts: dict[tuple[UUID, str], StepText] = {}
         self._scripts: dict[tuple[UUID, UUID], compiled.Script] = {}
+        self.sheets = compiled.Sheets()
 
     def item(self, row: Reminder) -> Item:
         """Put one reminder into words. Raises Unwritable."""
         language = row.recipient.language
         with in_language(language):
             try:
-                words = self._words(row)
+                words, source = self._words(row)
             except (NoWords, UnfilledPlaceholder) as error:
                 raise Unwritable(str(error)) from error
             return Item(
@@ -89,6 +89,7 @@ class Writer:
                 why_url=addresses.why(row.id),
                 correction=row.correction > 0,
                 language=words.language,
+                source=source,
             )
 
     def title(self, row: Reminder) -> str:
@@ -115,14 +116,14 @@ class Writer:
         except NoWords:
             return row.recipient.language
 
-    def _words(self, row: Reminder) -> Wording:
+    def _words(self, row: Reminder) -> tuple[Wording, compiled.Source | None]:
         if row.step is None:
-            return notices.words(row, self._values(row))
+            return notices.words(row, self._values(row)), None
         text = self._text(row.step, row.recipient.language)
-        with _spoken(text):
+        with nullcontext() if text.language == row.recipient.language else _spoken(text):
             return self._step_words(row, text)
 
-    def _step_words(self, row: Reminder, text: StepText) -> Wording:
+    def _step_words(self, row: Reminder, text: StepText) -> tuple[Wording, compiled.Source | None]:
         script = self._script(text, row.episode.patient.clinic)
         return script.words({name: OWN[name](row) for name in script.own})
 
@@ -240,23 +241,45 @@ OWN: Mapping[str, Callable[[Reminder], str]] = {
 }
 
 
-def compose(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, Any]:
-    """The fields of the one message that carries these reminders, all for one person of one clinic."""
+def compose(
+    reminders: Sequence[Reminder], items: Sequence[Item], *, sheets: compiled.Sheets | None = None
+) -> dict[str, Any]:
+    """The fields of the one message that carries these reminders, all for one person of one clinic.
+
+    And `wire`: its two parts as bytes, where they are known. `sheets` are those of the batch.
+    """
     first = reminders[0]
+    clinic = first.episode.patient.clinic
     with in_language(first.recipient.language):
-        context = _context(reminders, items)
-        text, html = compiled.render_mail(context)
+        holes = _holes(reminders)
+        printed = _printed(reminders, items, holes, sheets)
         return {
-            "clinic_id": first.episode.patient.clinic_id,
+            "clinic_id": clinic.id,
             "recipient_id": first.recipient_id,
             "category": _leading_category(reminders),
             "to_address": first.recipient.email,
-            "subject": _subject(items, first.episode.patient.clinic),
-            "text": text,
-            "html": html,
-            "headers": _headers(context["unsubscribe_url"]),
+            "subject": _subject(items, clinic),
+            "text": printed.text,
+            "html": printed.html,
+            "headers": _headers(holes["unsubscribe_url"]),
             "calendar": _calendar(reminders),
+            "wire": printed.wire,
         }
+
+
+def _printed(
+    reminders: Sequence[Reminder],
+    items: Sequence[Item],
+    holes: Mapping[str, str],
+    sheets: compiled.Sheets | None,
+) -> compiled.Printed:
+    first = reminders[0]
+    if sheets is None or len(items) > 1 or items[0].source is None:
+        return compiled.Printed(*compiled.render_mail(_context(reminders, items, holes)))
+    key = (
+        first.recipient.language, first.episode.patient.clinic_id, first.is_essential, _names_patients(reminders),
+    )  # fmt: skip
+    return sheets.printed(items[0], key, holes, lambda: _context(reminders, items, holes))
 
 
 def _calendar(reminders: Iterable[Reminder]) -> str:
@@ -286,14 +309,28 @@ def _subject(items: Sequence[Item], clinic: Clinic) -> str:
     return " ".join(subject.split())[:LONGEST_SUBJECT]
 
 
-def _context(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, Any]:
+def _holes(reminders: Sequence[Reminder]) -> dict[str, str]:
+    """What of the frame differs from mail to mail."""
     first = reminders[0]
-    clinic = first.episode.patient.clinic
     is_essential = all(row.is_essential for row in reminders)
-    language = first.recipient.language
     return {
         "reader_name": first.recipient.get_short_name(),
-        "clinic": clinic,
+        "unsubscribe_url": ""
+        if is_essential
+        else unsubscribe.link(first.recipient_id, _leading_category(reminders)),
+        "time_zone_note": _time_zone_note(reminders),
+    }
+
+
+def _context(
+    reminders: Sequence[Reminder], items: Sequence[Item], holes: Mapping[str, str]
+) -> dict[str, Any]:
+    first = reminders[0]
+    language = first.recipient.language
+    is_essential = all(row.is_essential for row in reminders)
+    return {
+        **holes,
+        "clinic": first.episode.patient.clinic,
         "items": list(items),
         "names_patients": _names_patients(reminders),
         "portal_url": settings.BASE_URL + "/",
@@ -301,12 +338,8 @@ def _context(reminders: Sequence[Reminder], items: Sequence[Item]) -> dict[str, 
         "essential_reason": _("This mail cannot be stopped: your safety depends on it.")
         if is_essential
         else "",
-        "unsubscribe_url": ""
-        if is_essential
-        else unsubscribe.link(first.recipient_id, _leading_category(reminders)),
         "language": language,
         "direction": _direction(language),
-        "time_zone_note": _time_zone_note(reminders),
     }
 
 
@@ -340,8 +373,8 @@ def _headers(unsubscribe_url: str) -> dict[str, str]:
     }
 
 
-def outgoing(message: Message) -> Mail:
-    """A stored message as a mail ready to go, the same on every try."""
+def outgoing(message: Message, wire: tuple[bytes, bytes] | None = None) -> Mail:
+    """A stored message as a mail ready to go, the same on every try; with `wire`, its parts as bytes, if known."""
     return Mail(
         to=message.to_address,
         subject=message.subject,
@@ -350,4 +383,5 @@ def outgoing(message: Message) -> Mail:
         message_id=message.message_id,
         headers=dict(message.headers),
         calendar=message.calendar,
+        wire=wire,
     )

@@ -162,6 +162,15 @@ def _zone(own: str, clinics: str) -> ZoneInfo:
         return ZoneInfo(clinics)
 
 
+@lru_cache(maxsize=256)
+def day_in(zone: ZoneInfo, now: datetime) -> date:
+    """The local day at a moment. A batch is judged at one moment, in few zones."""
+    return now.astimezone(zone).date()
+
+
+_opens_at = lru_cache(maxsize=256)(next_in_window)
+
+
 # Notices whose cause is what holds up everything else.
 _OF_WHAT_IS_OFF = frozenset({Reminder.Kind.SURGERY_CANCELLED, Reminder.Kind.VISIT_CANCELLED})
 
@@ -204,7 +213,7 @@ def appointment_is_booked(row: Reminder, around: Surroundings) -> Verdict | None
 
 def condition_still_holds(row: Reminder, around: Surroundings) -> Verdict | None:
     """Someone who gave up smoking long ago is not told to give it up."""
-    if row.step is None:
+    if row.step is None or not row.step.condition:
         return None
     on = row.episode.anchors.get("surgery") or around.now.astimezone(zone_of(row)).date()
     if holds(row.step.condition, row.episode.patient.attributes(on)):
@@ -218,10 +227,11 @@ def not_done_yet(row: Reminder, around: Surroundings) -> Verdict | None:
         return None
     if (row.episode_id, row.step_key, row.occurrence) in around.done:
         return Verdict(Decision.Outcome.SKIP, "already_done")
+    if not is_daily(row):
+        return None
     today = around.now.astimezone(row.episode.patient.clinic.zone).date()
-    daily = is_daily(row)
     is_done = (row.episode_id, row.step_key, today) in around.done_on
-    if daily and (is_done or (row.episode_id, today) in around.exercised):
+    if is_done or (row.episode_id, today) in around.exercised:
         return Verdict(Decision.Outcome.SKIP, "already_done", "today")
     return None
 
@@ -235,8 +245,9 @@ def wanted(row: Reminder, around: Surroundings) -> Verdict | None:
 
 def not_paused(row: Reminder, around: Surroundings) -> Verdict | None:
     """Who is on holiday gets nothing that can wait. It stays in the login, and is not sent in a heap afterwards."""
-    today = around.now.astimezone(zone_of(row)).date()
-    if row.is_essential or not row.recipient.is_paused(today):
+    if row.is_essential or row.recipient.paused_from is None:
+        return None
+    if not row.recipient.is_paused(day_in(zone_of(row), around.now)):
         return None
     return Verdict(Decision.Outcome.SKIP, "paused", str(row.recipient.paused_until))
 
@@ -268,17 +279,17 @@ def plan_is_up_to_date(row: Reminder, around: Surroundings) -> Verdict | None:
 def inside_sending_window(row: Reminder, around: Surroundings) -> Verdict | None:
     """No mail at night, by the recipient's own clock."""
     clinic = row.episode.patient.clinic
-    opens = next_in_window(
-        around.now, zone_of(row).key, (clinic.sending_from, clinic.sending_until)
-    )
+    opens = _opens_at(around.now, zone_of(row).key, (clinic.sending_from, clinic.sending_until))
     return None if opens <= around.now else _wait(row, "sending_window", opens)
 
 
 def under_daily_cap(row: Reminder, around: Surroundings) -> Verdict | None:
     """A limit on mails a day, so that no fault can ever flood somebody."""
+    if row.is_essential:
+        return None
     clinic, zone = row.episode.patient.clinic, zone_of(row)
-    today = around.now.astimezone(zone).date()
-    if row.is_essential or around.sent[row.recipient_id, today] < clinic.daily_cap:
+    today = day_in(zone, around.now)
+    if around.sent[row.recipient_id, today] < clinic.daily_cap:
         return None
     tomorrow = datetime.combine(today + timedelta(days=1), clinic.sending_from, zone)
     return _wait(row, "daily_cap", tomorrow.astimezone(around.now.tzinfo), str(clinic.daily_cap))
@@ -292,7 +303,7 @@ def _wait(row: Reminder, gate: str, until: datetime, value: str = "") -> Verdict
 
 def count_mail(row: Reminder, around: Surroundings) -> None:
     """Count one more mail to the row's reader today."""
-    around.sent[row.recipient_id, around.now.astimezone(zone_of(row)).date()] += 1
+    around.sent[row.recipient_id, day_in(zone_of(row), around.now)] += 1
 
 
 Gate = Callable[[Reminder, Surroundings], Verdict | None]

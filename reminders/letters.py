@@ -35,6 +35,7 @@ class Letter:
     message: Message | None = None
     items: list[emails.Item] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
+    wire: tuple[bytes, bytes] | None = None
     # On the machine's clock (UTC): after this moment it is too late to begin under the claim's lease.
     begin_until: datetime = _AT_ANY_TIME
 
@@ -78,10 +79,11 @@ def write_items(
     return bool(going)
 
 
-def compose(letter: Letter, token: str, now: datetime, tally: Tally) -> bool:
+def compose(letter: Letter, writer: emails.Writer, token: str, now: datetime, tally: Tally) -> bool:
     """Make the mail's texts. One that cannot be made is set aside and holds up no other."""
     try:
-        letter.fields = emails.compose(letter.reminders, letter.items)
+        letter.fields = emails.compose(letter.reminders, letter.items, sheets=writer.sheets)
+        letter.wire = letter.fields.pop("wire")
     except (SoftTimeLimitExceeded, OperationalError):
         raise
     except Exception as error:

@@ -140,7 +140,7 @@ class Run:
 
     def _is_written(self, letter: Letter, writer: emails.Writer) -> bool:
         parts = self.token, self.now, self.tally
-        return write_items(letter, writer, *parts) and compose(letter, *parts)
+        return write_items(letter, writer, *parts) and compose(letter, writer, *parts)
 
     def _store(self, handful: Sequence[Letter]) -> None:
         """Have these stored, aside where that pays for itself: the next ones are written meanwhile."""
@@ -166,7 +166,7 @@ class Run:
             for letter in handful:
                 assert letter.message is not None
                 self.ready[letter.message.message_id] = letter
-                yield emails.outgoing(letter.message)
+                yield emails.outgoing(letter.message, letter.wire)
 
     def board(self, mails: Sequence[Mail]) -> Collection[str] | Future[Collection[str]]:
         """Hand these mails over, unless something has happened since they were made; which may go."""
@@ -191,7 +191,7 @@ class Run:
         return {letter.message.message_id for letter in going if letter.message}
 
     def _day(self, letter: Letter) -> date:
-        return self.now.astimezone(gates.zone_of(letter.reminders[0])).date()
+        return gates.day_in(gates.zone_of(letter.reminders[0]), self.now)
 
     def _holdup(self, letter: Letter) -> pacing.Holdup | None:
         if timezone.now() > letter.begin_until:

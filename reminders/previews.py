@@ -77,8 +77,8 @@ class _Writer(emails.Writer):
         values = super()._values(row)
         return {**{name: _stand_in(name) for name in unfilled(row, values)}, **_known(values)}
 
-    def _step_words(self, row: Reminder, text: StepText) -> Wording:
-        return compiled.words(text, self._values(row))
+    def _step_words(self, row: Reminder, text: StepText) -> tuple[Wording, None]:
+        return compiled.words(text, self._values(row)), None
 
 
 def unfilled(row: Reminder, values: Mapping[str, str]) -> list[str]:

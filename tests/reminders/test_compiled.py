@@ -1,7 +1,5 @@
 """Words and mails from plans are the same as those from templates, for whatever somebody is called."""
 
-from dataclasses import replace
-
 import pytest
 from django.template.loader import render_to_string
 from django.utils import translation
@@ -183,7 +181,7 @@ def test_every_category_in_every_language(category, language):
         for fields in VARIATIONS.values():
             for item in (an_item(category), an_item(category, todo="", correction=True)):
                 for reader in ("Pat", "Zoë <&>", "محمد"):
-                    context = a_context(replace(item, title=f"For {reader}"), **fields)
+                    context = a_context(item._replace(title=f"For {reader}"), **fields)
                     if "reader_name" not in fields:
                         context["reader_name"] = reader
                     assert compiled.render_mail(context) == by_template(context)
