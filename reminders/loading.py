@@ -32,7 +32,7 @@ _REMINDER = Mould(
     Reminder,
     (
         "recipient_id", "id", "appointment_id", "kind", "step_id", "step_key", "occurrence", "correction",
-        "category", "is_essential", "context", "valid_until", "message_id", "episode_id",
+        "category", "is_essential", "valid_until", "message_id", "episode_id",
     ),
 )  # fmt: skip
 _EPISODE = Mould(Episode, ("id", "status", "patient_id"))
@@ -71,6 +71,7 @@ def load(ids: Collection[UUID], token: str) -> list[Reminder]:
     shared = _Shared.of(values)
     rows = [shared.row(each) for each in values]
     _bring_dates([row.episode for row in rows])
+    _bring_contexts([row for row in rows if row.step_id is None])
     _bring(rows, "message", lambda row: row.message_id is not None)
     _bring(rows, "appointment__location", lambda row: row.appointment_id is not None)
     _bring(rows, "episode__imaging_requests__step", lambda row: row.step_id in shared.windows)
@@ -112,6 +113,15 @@ def _bring_dates(episodes: Collection[Episode]) -> None:
         dates[episode_id][anchor] = on
     for episode in episodes:
         episode.bring_anchors(dates[episode.pk])
+
+
+def _bring_contexts(notices: Sequence[Reminder]) -> None:
+    """What the few say that are no step."""
+    if notices:
+        stored = Reminder.objects.filter(id__among=[row.pk for row in notices])
+        contexts = dict(stored.values_list("id", "context"))
+        for row in notices:
+            row.context = contexts.get(row.pk, {})
 
 
 def _bring(rows: Sequence[Reminder], name: str, has_it: Callable[[Reminder], bool]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 import logging
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
@@ -41,10 +41,10 @@ logger = logging.getLogger(__name__)
 
 # Reminders claimed at once. A run begins with fewer: while they are read nothing is sent, and what one
 # worker holds no other helps with.
-BATCH = 200
+BATCH = 250
 FIRST_BATCH = 50
 # Mails stored at once, and outcomes written down at once. The first are fewer: connections wait for them.
-HANDFUL = 50
+HANDFUL = 100
 FIRST_HANDFUL = 8
 # A run that begins with more than this asks and stores on connections of their own, once they are open.
 MANY = 32
@@ -177,15 +177,13 @@ class Run:
         return self._aboard(asked)
 
     def _aboard(self, asked: Sequence[Letter]) -> Collection[str]:
-        aboard: set[uuid.UUID] = set()
         # One day for all but the minutes round somebody's midnight.
-        for day in {self._day(letter) for letter in asked}:
-            pairs = {
-                row: letter.message.pk
-                for letter in asked
-                if letter.message and self._day(letter) == day
-                for row in letter.ids
-            }
+        by_day: dict[date, dict[uuid.UUID, uuid.UUID]] = defaultdict(dict)
+        for letter in asked:
+            if letter.message is not None:
+                by_day[self._day(letter)] |= dict.fromkeys(letter.ids, letter.message.pk)
+        aboard: set[uuid.UUID] = set()
+        for day, pairs in by_day.items():
             aboard |= boarding.board(pairs, self.token, self.now, day)
         going = [letter for letter in asked if aboard.issuperset(letter.ids)]
         return {letter.message.message_id for letter in going if letter.message}
