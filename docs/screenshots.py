@@ -13,16 +13,18 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from shots import KEY, Shot, shots
+from staff_screens import STAFF
 
 PASSWORD = "walk-with-stepwise"  # noqa: S105 - published on purpose, as portal/demo.py says
 WIDTHS = (320, 390, 768, 1280)
 # Name, colour scheme, language: the last one is read from right to left.
 KINDS = (("light", "light", "en-gb"), ("dark", "dark", "en-gb"), ("rtl", "light", "ar"))
-KEY = "[0-9a-f-]{36}"
+# Staff read no Arabic, and work at desks and on tablets.
+STAFF_WIDTHS, STAFF_KINDS = (820, 1280), KINDS[:2]
 NO_ROW = "has no such row"
 EMPTY_AND_SEND = """form => {
   form.querySelectorAll("input:not([type=hidden]):not([type=radio]):not([type=checkbox]), textarea")
@@ -30,26 +32,8 @@ EMPTY_AND_SEND = """form => {
   form.noValidate = true;
   form.requestSubmit(form.querySelector("[type=submit]"));
 }"""
+SEND = """form => { form.noValidate = true; form.requestSubmit(form.querySelector("[type=submit]")); }"""
 MOVE = (f"/appointments/{KEY}/$", f"/appointments/{KEY}/move/$")
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One picture. `first` is what addresses of rows look like: from page to page the first such link is followed.
-
-    `sends` is a form on it to empty and send, so that its errors show; `opens` a fold to open.
-    """
-
-    name: str
-    path: str
-    first: tuple[str, ...] = ()
-    sends: str = ""
-    opens: str = ""
-
-
-def shots(*paths: str) -> tuple[Shot, ...]:
-    """Pictures of pages as they come, named by their addresses."""
-    return tuple(Shot(path.strip("/").replace("/", "-") or "home", path) for path in paths)
 
 
 ANYBODY = (
@@ -90,12 +74,6 @@ PATIENT = (
 STATE = shots(
     "/today/", "/plan/", "/appointments/", "/messages/", "/x-rays/", "/exercises/", "/check-in/"
 )
-STAFF = shots(
-    "/admin/", "/admin/patients/patient/", "/admin/patients/patient/add/", "/admin/patients/episode/",
-    "/admin/patients/appointment/", "/admin/reminders/reminder/", "/admin/reminders/message/",
-    "/admin/sending/", "/admin/procedures/pathwayversion/", "/admin/procedures/disagreement/",
-    "/admin/procedures/slot/",
-)  # fmt: skip
 PEOPLE: dict[str, tuple[str, tuple[Shot, ...]]] = {
     "nobody": ("", ANYBODY),
     "patient": ("alex@patients.example", PATIENT),
@@ -108,10 +86,9 @@ PEOPLE: dict[str, tuple[str, tuple[Shot, ...]]] = {
     "moved": ("hiroshi.pennywell@patients.example", STATE),
     "died": ("lars.meadowcroft@patients.example", STATE),
     "former-carer": ("obinna@families.example", STATE),
-    "clerk": ("clerk@brackenfield.example", STAFF),
-    "manager": ("manager@brackenfield.example", STAFF),
+    **{role: (f"{role}@brackenfield.example", wanted) for role, wanted in STAFF.items()},
 }
-WITH_PASSWORD = {"patient", "parent", "clerk", "manager"}
+WITH_PASSWORD = {"patient", "parent", *STAFF}
 
 
 def main() -> None:
@@ -148,7 +125,8 @@ def take_all(
     email, wanted = PEOPLE[person]
     wanted = tuple(shot for shot in wanted if not options.page or shot.name in options.page)
     state = None
-    for name, scheme, language in KINDS:
+    is_staff = person in STAFF
+    for name, scheme, language in STAFF_KINDS if is_staff else KINDS:
         context = browser.new_context(
             base_url=options.url, color_scheme=scheme, locale=language, service_workers="block",
             storage_state=state,
@@ -159,7 +137,9 @@ def take_all(
             state = context.storage_state()
         choose_language(page, language)
         for shot in wanted:
-            yield from take(page, shot, options.to / person, name)
+            yield from take(
+                page, shot, options.to / person, name, STAFF_WIDTHS if is_staff else WIDTHS
+            )
         choose_language(page, "en-gb")
         context.close()
 
@@ -205,13 +185,15 @@ def code_of(context: BrowserContext, email: str, last: str) -> str:
     raise RuntimeError(f"No code came for {email}: does the demo's worker run?")
 
 
-def take(page: Page, shot: Shot, folder: Path, kind: str) -> Iterator[tuple[str, str]]:
+def take(
+    page: Page, shot: Shot, folder: Path, kind: str, widths: tuple[int, ...]
+) -> Iterator[tuple[str, str]]:
     """Picture one page in full at each width, and tell what is wrong with it, if anything can be measured."""
     folder.mkdir(parents=True, exist_ok=True)
     if fault := go(page, shot):
         yield f"{folder.name}/{shot.name}", fault
         return
-    for width in WIDTHS:
+    for width in widths:
         page.set_viewport_size({"width": width, "height": 900})
         # As high as the page, so that what is fixed to the screen's edge covers nothing.
         height = page.evaluate("document.documentElement.scrollHeight")
@@ -228,7 +210,7 @@ def go(page: Page, shot: Shot) -> str:
     if answer is not None and answer.status >= 500:
         return f"ANSWERED {answer.status}"
     for wanted in shot.first:
-        links = page.locator("main a[href]")
+        links = page.locator("main a[href], #content a[href]")
         addresses = links.evaluate_all("rows => rows.map(row => row.getAttribute('href'))")
         found = next((one for one in addresses if re.search(wanted, one.split("?")[0])), None)
         if found is None:
@@ -238,9 +220,19 @@ def go(page: Page, shot: Shot) -> str:
         page.locator(shot.opens).first.evaluate("fold => { fold.open = true }")
     form = page.locator(shot.sends) if shot.sends else None
     if form and form.count():
+        for name, value in shot.fills:
+            fill(form.first.locator(f"[name='{name}']").first, value)
         with page.expect_navigation():
-            form.first.evaluate(EMPTY_AND_SEND)
+            form.first.evaluate(SEND if shot.fills else EMPTY_AND_SEND)
     return ""
+
+
+def fill(field: Locator, value: str) -> None:
+    """Fill a box, or choose from a menu."""
+    if field.evaluate("field => field.tagName") == "SELECT":
+        field.select_option(value)
+    else:
+        field.fill(value)
 
 
 if __name__ == "__main__":
