@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from patients.models import Patient
 from portal import audit
 from portal.models import Clinic, User
+from portal.permissions import is_member_of_staff, roles_of
 
 # Under which names addresses carry the key of a row: ours, and the admin's.
 KEYS = ("pk", "object_id")
@@ -30,8 +31,8 @@ class Owned(NamedTuple):
     clinic_id: UUID
 
 
-def note(request: HttpRequest) -> None:
-    """Note a refusal: of the row that the address names, or of a page that a carer's access does not reach.
+def note(request: HttpRequest, *, is_forbidden: bool) -> None:
+    """Note a refusal: of the row that the address names, of a page that a carer's access or a role does not reach.
 
     A page that names no row, and is missing for everybody, is nobody's record and leaves no event.
     """
@@ -48,6 +49,15 @@ def note(request: HttpRequest) -> None:
         audit.note_denial(
             request, obj=patient, clinic=patient.clinic, patient_id=patient.pk, key=str(patient.pk)
         )
+    elif is_forbidden and is_member_of_staff(by):
+        _note_page(request, by)
+
+
+def _note_page(request: HttpRequest, by: User) -> None:
+    """A list or a deed of the staff admin that nobody with this person's roles may open: with where they work."""
+    audit.take_back_reads(request)
+    clinic = Clinic.objects.filter(pk__in=roles_of(by)).order_by("name").first()
+    audit.note_denial(request, obj=by, clinic=clinic, patient_id=None, key="")
 
 
 def _note_key(request: HttpRequest, by: User, key: UUID) -> None:

@@ -42,4 +42,4 @@ class DeniedAttempts:
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """Note it; the answer stays what it is."""
         if isinstance(exception, Http404 | PermissionDenied):
-            denials.note(request)
+            denials.note(request, is_forbidden=isinstance(exception, PermissionDenied))

@@ -12,7 +12,7 @@ from portal.models import AuditEvent
 
 # Before the words that patients read, which are less exact.
 _FOR_STAFF: Mapping[str, str | Promise] = {
-    "access.denied": _("asked for this record and was refused"),
+    "access.denied": _("asked for this and was refused"),
     "alert.acknowledge": _("acknowledged an alert"),
     "alert.escalate": _("told whoever is on call of an alert"),
     "alert.raise": _("raised an alert"),

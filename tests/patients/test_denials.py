@@ -56,6 +56,22 @@ def test_staff_of_another_clinic_are_noted_with_the_clinic_that_keeps_the_record
     ]
 
 
+def test_a_list_or_page_that_a_role_may_not_open_is_noted_where_the_person_works(people, sign_in):
+    browser = sign_in(people.clerk)
+    for page in ("portal_auditevent_changelist", "emergencies"):
+        assert browser.get(reverse(f"admin:{page}")).status_code == 403
+    assert (
+        browser.post(reverse("admin:patients_patient_changelist"), {"export": "csv"}).status_code
+        == 403
+    )
+    assert [(row.actor, row.clinic, row.patient_id, row.after["page"]) for row in denials()] == [
+        (people.clerk, people.clinic, None, f"admin:{page}")
+        for page in ("patients_patient_changelist", "emergencies", "portal_auditevent_changelist")
+    ]
+    assert sign_in(people.manager).get(reverse("admin:emergencies")).status_code == 200
+    assert len(denials()) == 3
+
+
 def test_a_page_beyond_a_carers_scope_is_refused_and_not_read(people, sign_in):
     RelatedPerson.objects.filter(user=people.carer).update(scope="appointments")
     assert sign_in(people.carer).get("/plan/").status_code == 404
@@ -95,9 +111,9 @@ def test_the_patient_is_not_told_who_was_refused(people, visit, sign_in):
 def test_managers_see_it_in_the_trail_and_on_the_patients_time_line(people, visit, sign_in):
     sign_in(people.other_patient.user).get(reverse("patients:appointment", args=[visit.pk]))
     trail = sign_in(people.manager).get(reverse("admin:portal_auditevent_changelist")).text
-    assert "asked for this record and was refused" in trail
+    assert "asked for this and was refused" in trail
     line = reverse("admin:patient_timeline", args=[people.patient.pk])
-    assert "asked for this record and was refused" in sign_in(people.manager).get(line).text
+    assert "asked for this and was refused" in sign_in(people.manager).get(line).text
 
 
 def test_every_table_of_a_patients_rows_is_looked_into(people, visit):
