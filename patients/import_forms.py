@@ -96,7 +96,13 @@ class RowForm(StaffForm):
 
 
 def _choices(row: ImportRow) -> list[tuple[str, Any]]:
-    choices: list[tuple[str, Any]] = [("", _("is entered as it was compared"))]
+    is_refused = row.verdict == ImportRow.Verdict.REFUSED
+    first = (
+        _("is compared again, as it stands above")
+        if is_refused
+        else _("is entered as it was compared")
+    )
+    choices: list[tuple[str, Any]] = [("", first)]
     is_doubtful = row.verdict == ImportRow.Verdict.LIKELY or row.choice in {
         ImportRow.Choice.SAME_PERSON,
         ImportRow.Choice.NEW_PERSON,

@@ -221,7 +221,9 @@ def _name_surgeon(text: str, around: Surroundings, found: Judgement) -> None:
 def _name_version(text: str, around: Surroundings, found: Judgement) -> None:
     named = around.offered.versions.get(" ".join(words_of(text)), [])
     born = found.values.get("birth_date")
-    if born is None:
+    if not named:
+        found.problems["operation"] = "no_operation"
+    if born is None or not named:
         return
     day = found.values.get("surgery_on") or around.today
     audience = "child" if Patient(birth_date=born).is_child_on(day) else "adult"

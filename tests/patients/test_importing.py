@@ -233,7 +233,7 @@ class TestComparing:
                 "refused",
                 {
                     "birth_date": "other_order", "email": "no_address", "side": "no_side",
-                    "surgery_on": "short_year", "surgeon": "no_surgeon",
+                    "surgery_on": "short_year", "surgeon": "no_surgeon", "operation": "no_operation",
                 },
             ),
             ("refused", {"email": "address_taken"}),
@@ -431,6 +431,15 @@ class TestEntering:
         entered(batch, people)
         assert Patient.objects.filter(birth_date=date(1990, 12, 31)).count() == 1
         assert not batch.rows.exclude(state="done").exclude(verdict="same").exists()
+
+    def test_every_fault_of_a_row_is_named_at_once(self, people):
+        batch = brought_in(people, "L1;Ashe;Nuria;1990;no-mail;;No such thing;left;01/05/2026;")
+        assert verdicts(batch) == [
+            (
+                "refused",
+                {"birth_date": "no_date", "email": "no_address", "operation": "no_operation"},
+            )
+        ]
 
     def test_two_rows_without_a_number_lack_it_both(self, people):
         batch = brought_in(people, NEW.replace("L1", ""), NEW.replace("L1", ""))
