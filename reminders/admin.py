@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
@@ -244,7 +244,7 @@ class MessageAdmin(StaffAdmin):
     """Mails as they were sent, newest first."""
 
     list_display = (
-        "subject_link", "recipient", "to_address", "category", "state_label", "attempts", "sent_at",
+        "subject_link", "goes_to", "category", "state_label", "attempts", "sent_at",
     )  # fmt: skip
     list_display_links = None
     list_filter = ("state", "category", ClinicFilter)
@@ -283,6 +283,11 @@ class MessageAdmin(StaffAdmin):
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         return redirect("admin:message_page", row.pk)
+
+    @display(description=_("recipient"), ordering="recipient")
+    def goes_to(self, row: Message) -> Any:
+        """Who it was for, and the address it went to."""
+        return format_html('{} <br><span class="sw-small">{}</span>', row.recipient, row.to_address)
 
     @display(description=_("subject"), ordering="subject")
     def subject_link(self, row: Message) -> Any:

@@ -119,12 +119,10 @@ def milestone(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Confirm that a milestone of the pathway is reached."""
     episode = episode_or_404(request, pk, "episode.confirm_milestone")
     anchors = sorted({step.anchor for step in episode.version.steps.all() if ":" in step.anchor})
-    return _set_date(
-        request,
-        episode,
-        [(name, milestone_name(name)) for name in anchors],
-        _("Confirm a milestone"),
-    )
+    named = [(name, milestone_name(name)) for name in anchors]
+    # Where there is one alone, it is not asked for, and the title says which.
+    title = _("Confirm: %(what)s") % {"what": named[0][1]} if len(named) == 1 else ""
+    return _set_date(request, episode, named, title or _("Confirm a milestone"))
 
 
 @require_http_methods(["GET", "POST"])
