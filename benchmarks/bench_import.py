@@ -2,7 +2,8 @@
 
     python -m benchmarks.bench_import [--rows 10000] [--database postgresql]
 
-Every other row books an operation. Nothing is planned meanwhile: that is `bench_plan`'s.
+Every other row books an operation, every tenth is about somebody whose phone number has changed. Nothing is
+planned meanwhile: that is `bench_plan`'s.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 
 from benchmarks import ground
 
+# One in so many rows is about a patient who is recorded already.
+KNOWN = 10
 HEAD = "MRN;Surname;First name;DOB;Email;Phone;Procedure;Side;Surgery date"
 
 
@@ -36,6 +39,7 @@ def measure(rows: int) -> None:
 
     clinic, clerk, name = _clinic()
     now = timezone.now()
+    _record(range(0, rows, KNOWN), clinic, clerk)
     content = _list(rows, name)
     batch = timed(
         "read and staged",
@@ -63,15 +67,36 @@ def timed(what: str, act: Callable[[], Any]) -> Any:
 
 def _list(rows: int, operation: str) -> bytes:
     """Rows of invented people, no two of them alike."""
-    first_day = date(1940, 1, 1)
     lines = [HEAD]
     for n in range(rows):
-        born = first_day + timedelta(days=n * 2)
-        family = "".join(chr(97 + int(digit)) for digit in f"{n:05}")
-        booked = f"{operation};left;{born:%d/%m}/2027" if n % 2 and born.day <= 28 else ";;"
-        who = f"N{n};Okafor{family};Wren{family[::-1]};{born:%d/%m/%Y}"
+        given, family, born = _person(n)
+        books = n % 2 and born.day <= 28
+        booked = f"{operation};left;{born:%d/%m}/2027" if books else ";;"
+        who = f"N{n};{family};{given};{born:%d/%m/%Y}"
         lines.append(f"{who};n{n}@example.com;020 7946 {n:05};{booked}")
     return "\n".join(lines).encode()
+
+
+def _person(n: int) -> tuple[str, str, date]:
+    family = "".join(chr(97 + int(digit)) for digit in f"{n:05}")
+    return f"Wren{family[::-1]}", f"Okafor{family}", date(1940, 1, 1) + timedelta(days=n * 2)
+
+
+def _record(numbers: range, clinic: Any, clerk: Any) -> None:
+    """Add these people beforehand, with a phone number that they have no more."""
+    from patients.actions.people import register_patients
+    from patients.models import Patient
+    from portal.models import User
+
+    patients = [
+        Patient(
+            clinic=clinic, record_number=f"N{n}", given_name=given, family_name=family, birth_date=born,
+            phone="020 7946", user=User.objects.build_user(f"n{n}@example.com", name=given),
+        )
+        for n in numbers
+        for given, family, born in [_person(n)]
+    ]  # fmt: skip
+    register_patients(clinic=clinic, patients=patients, by=clerk)
 
 
 def _clinic() -> tuple[Any, Any, str]:

@@ -1,12 +1,16 @@
 """The lists of patients' records: what they show, to whom, found how, at what cost, and that each look is kept."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from patients.models import ImagingRequest, RelatedPerson
+from patients.models import Episode, ImagingRequest, RelatedPerson
 from portal import audit
 from portal.models import AuditEvent, Invitation
 from reminders.models import Reminder, Suppression
@@ -111,6 +115,63 @@ def test_patients_are_filtered_by_their_day_of_surgery(people, sign_in, when, sh
     people.other_episode.anchor_dates.filter(anchor="surgery").delete()
     response = sign_in(people.clerk).get(_list("patients_patient"), {"when": when})
     assert _rows(response) == [people.other_patient for _one in shown]
+
+
+def test_a_patients_earlier_operation_does_not_find_them_by_its_day(people, sign_in) -> None:
+    """The list shows the day of the latest operation, and is narrowed down by what it shows."""
+    today = people.now.date()
+    for days, ago in ((7, timedelta(days=400)), (200, timedelta(0))):
+        surgery_on = today + timedelta(days=days)
+        episode = make_episode(people.other_patient, people.adult_version, surgery_on=surgery_on)
+        Episode.objects.filter(pk=episode.pk).update(
+            created_at=people.now - ago + timedelta(days=1)
+        )
+    client = sign_in(people.clerk)
+    assert people.other_patient not in _rows(
+        client.get(_list("patients_patient"), {"when": "soon"})
+    )
+    soon = _rows(client.get(_list("patients_episode"), {"when": "soon"}))
+    assert [row.patient for row in soon] == [people.other_patient]
+
+
+def test_operations_stand_with_the_last_booking_first_and_by_day_where_days_are_chosen(
+    people, sign_in
+) -> None:
+    today = people.now.date()
+    booked = []
+    for days in (9, 3, 6):
+        patient, surgery_on = make_patient(people.clinic), today + timedelta(days=days)
+        episode = make_episode(patient, people.adult_version, surgery_on=surgery_on)
+        Episode.objects.filter(pk=episode.pk).update(created_at=people.now + timedelta(days=days))
+        booked.append(episode)
+    nine, three, six = booked
+    client = sign_in(people.clerk)
+    assert _rows(client.get(_list("patients_episode")))[:3] == [nine, six, three]
+    assert _rows(client.get(_list("patients_episode"), {"when": "soon"})) == [three, six, nine]
+
+
+def test_what_is_overdue_stands_by_its_moment(planned, sign_in) -> None:
+    due = planned.now - timedelta(hours=3)
+    first, last = (
+        make_reminder(planned.episode, due_at=due + timedelta(hours=late)) for late in (0, 1)
+    )
+    Reminder.objects.filter(pk=first.pk).update(local_date=planned.now.date() + timedelta(days=1))
+    rows = _rows(sign_in(planned.nurse).get(_list("reminders_reminder"), {"when": "overdue"}))
+    assert [row for row in rows if row in {first, last}] == [first, last]
+
+
+def test_a_name_that_many_have_is_found_whatever_the_list(people, sign_in, monkeypatch) -> None:
+    """Keys of few patients are handed over, those of many are left to the database."""
+    monkeypatch.setattr("patients.record_admin.FEW", 0)
+    make_appointment(people.episode)
+    make_appointment(people.other_episode)
+    client = sign_in(people.clerk)
+    for name in ("patients_patient", "patients_episode", "patients_appointment"):
+        rows = _rows(client.get(_list(name), {"q": "o'neill"}))
+        assert {getattr(row, "episode", row) for row in rows} <= {
+            people.patient, people.episode,
+        }, name  # fmt: skip
+        assert rows, name
 
 
 def test_a_visit_whose_outcome_is_missing_is_found(people, sign_in) -> None:
@@ -254,15 +315,40 @@ def _one_more(people: Any) -> None:
     )
 
 
+def _asked_for(name: str) -> list[dict[str, str]]:
+    """A list as it opens, its search, and each span of days that it can be narrowed down to."""
+    model_admin = admin.site._registry[apps.get_model(*name.split("_"))]
+    spans = [span for one in model_admin.list_filter for span in getattr(one, "spans", ())]
+    searches = [{"q": "zzz nobody"}] if model_admin.search_fields else []
+    return [{}, *searches, *({"when": span} for span in spans)]
+
+
 @pytest.mark.parametrize("name", QUERIES)
-def test_a_list_costs_the_same_with_one_row_as_with_three(
+def test_a_list_costs_the_same_with_one_row_as_with_thirty(
     people, sign_in, django_assert_num_queries, name
 ) -> None:
     RelatedPerson.objects.all().delete()
     client = sign_in(people.manager)
     client.get(_list(name))
-    for more in (1, 2):
+    for more in (1, 29):
         for _row in range(more):
             _one_more(people)
         with django_assert_num_queries(QUERIES[name]):
             client.get(_list(name))
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_list_that_is_searched_or_narrowed_costs_no_more_for_many_rows(
+    people, sign_in, name
+) -> None:
+    client = sign_in(people.manager)
+    client.get(_list(name))
+    asked: dict[str, list[int]] = {}
+    for more in (1, 29):
+        for _row in range(more):
+            _one_more(people)
+        for query in _asked_for(name):
+            with CaptureQueriesContext(connection) as captured:
+                assert client.get(_list(name), query).status_code == 200
+            asked.setdefault(str(query), []).append(len(captured))
+    assert all(one == many <= 30 for one, many in asked.values()), asked
