@@ -190,7 +190,8 @@ def _send_invitation(invitation: Invitation, token: str) -> None:
             )
         )
     if answer.outcome != mail.Outcome.SENT:
-        # Not tried again by itself: staff see that it was not accepted, and can send another.
+        # Not tried again by itself: staff have it among those nobody can reach, and can send another.
+        Invitation.objects.filter(pk=invitation.pk).update(refused_at=clock.now())
         logger.error("invitation %s was not sent: %s", invitation.pk, answer.outcome)
 
 

@@ -184,8 +184,8 @@ class InvitationAdmin(StaffAdmin):
     list_select_related = ("user", "clinic", "invited_by")
     search_fields = ("user__name", "user__email")
     fields = readonly_fields = (
-        "user", "email", "clinic", "created_at", "expires_at", "accepted_at", "withdrawn_at", "proofs_failed",
-        "invited_by",
+        "user", "email", "clinic", "created_at", "expires_at", "accepted_at", "withdrawn_at", "refused_at",
+        "proofs_failed", "invited_by",
     )  # fmt: skip
 
     @display(description=_("email address"))

@@ -463,6 +463,9 @@ class Invitation(Record):
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+    refused_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the mail server did not take its mail.")
+    )
     proofs_failed = models.PositiveSmallIntegerField(_("wrong dates of birth"), default=0)
 
     class Meta:

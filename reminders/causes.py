@@ -50,7 +50,7 @@ def _title(row: Reminder) -> str:
 
 
 def unreachable(scope: Scope) -> Iterator[Cause]:
-    """Patients with an episode under way whom no mail reaches, or who never accepted their invitation."""
+    """Patients with an episode under way whom no mail reaches, or who never got or accepted their invitation."""
     rows = Patient.objects.contactable()
     if scope.patient is not None:
         rows = rows.filter(pk=scope.patient.pk)
@@ -65,11 +65,16 @@ def _with_contact(rows: Any, scope: Scope) -> Any:
     live = RelatedPerson.objects.filter(patient=OuterRef("pk")).live(scope.today)
     closed = Suppression.objects.filter(lifted_at=None)
     accepted = Invitation.objects.filter(user=OuterRef("user"), accepted_at__isnull=False)
+    refused = Invitation.objects.filter(
+        refused_at__isnull=False, accepted_at=None, withdrawn_at=None
+    )
     return rows.select_related("user").annotate(
         has_carer=Exists(live),
         is_closed=Exists(closed.filter(address=OuterRef("user__email"))),
         carer_closed=Exists(live.filter(user__email__in=closed.values("address"))),
         has_accepted=Exists(accepted),
+        is_refused=Exists(refused.filter(user=OuterRef("user"))),
+        carer_refused=Exists(live.filter(user__in=refused.values("user"))),
     )
 
 
@@ -79,18 +84,22 @@ def _is_silent(scope: Scope) -> Q:
         user__created_at__lt=scope.now - INVITED_LONG_AGO,
     )  # fmt: skip
     nobody = Q(user=None, has_carer=False)
-    return nobody | Q(is_closed=True) | Q(carer_closed=True) | never_came
+    closed = Q(is_closed=True) | Q(carer_closed=True)
+    return nobody | closed | Q(is_refused=True) | Q(carer_refused=True) | never_came
 
 
 def _why(row: Any) -> str:
     if row.user_id is None and not row.has_carer:
         return "no_address"
-    return "closed" if row.is_closed or row.carer_closed else "unaccepted"
+    if row.is_closed or row.carer_closed:
+        return "closed"
+    return "refused" if row.is_refused or row.carer_refused else "unaccepted"
 
 
 _UNREACHED = {
     "no_address": gettext_lazy("no email address and no carer"),
     "closed": gettext_lazy("mail to the address does not arrive"),
+    "refused": gettext_lazy("the mail server did not take the mail with the invitation"),
     "unaccepted": gettext_lazy("has not accepted the invitation"),
 }
 

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from patients import actions, worklist
 from patients.models import Alert, Appointment, ImagingRequest, StepResponse, Task, WorklistDay
 from patients.worklist import Cause, Scope, seen_by
-from portal.models import AuditEvent
+from portal.models import AuditEvent, Invitation
 from reminders.models import Reminder, Suppression
 from tests.factories import make_appointment, make_message, make_reminder
 from tests.patients.alerts import raise_alert
@@ -255,6 +255,26 @@ def test_who_cannot_be_reached_is_found_with_the_reason(people) -> None:
     Suppression.objects.update(lifted_at=people.now)
     actions.sync_tasks(now=people.now, kinds=["unreachable"], patient=people.other_patient)
     assert Task.objects.get(patient=people.other_patient).status == "cancelled"
+
+
+def test_who_did_not_get_their_invitation_is_found_until_another_one_goes(people) -> None:
+    about = {"clinic": people.clinic, "expires_at": people.now + timedelta(days=14)}
+    mother = Invitation.objects.create(
+        user=people.carer, token_hash="a", refused_at=people.now, **about
+    )
+
+    actions.sync_tasks(now=people.now, kinds=["unreachable"])
+    [task] = Task.objects.filter(facts={"why": "refused"})
+    assert task.patient
+    assert task.patient.related_people.filter(user=people.carer).exists()
+
+    mother.withdrawn_at = people.now
+    mother.save()
+    Invitation.objects.create(user=people.carer, token_hash="b", **about)
+    actions.sync_tasks(now=people.now, kinds=["unreachable"])
+    assert list(Task.objects.filter(facts={"why": "refused"}).values_list("status", flat=True)) == [
+        "cancelled"
+    ]
 
 
 def test_a_check_in_that_nobody_answers_is_found_after_three_days(people) -> None:

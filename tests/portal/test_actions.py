@@ -85,7 +85,7 @@ def test_no_mail_leaves_for_an_invitation_that_was_not_stored(
     assert (len(callbacks), mailoutbox) == (1, [])
 
 
-def test_an_invitation_the_server_does_not_take_is_noted_in_the_log(
+def test_an_invitation_the_server_does_not_take_is_noted(
     people, smtp_server, caplog, django_capture_on_commit_callbacks
 ):
     smtp_server.data_replies.append("451 4.3.0 later")
@@ -96,6 +96,7 @@ def test_an_invitation_the_server_does_not_take_is_noted_in_the_log(
 
     assert "was not sent: temporary" in caplog.text
     assert "nobody@example.com" not in caplog.text
+    assert Invitation.objects.get().refused_at is not None
 
 
 def test_sending_is_stopped_with_a_reason_and_goes_on_without(people):
