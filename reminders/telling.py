@@ -12,16 +12,21 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
+
 from patients.models import Appointment, Episode, StepResponse
 from procedures.models import Category, Recipients
 from reminders.inputs import read_episodes, sample_case
 from reminders.models import Reminder
 from reminders.planner import Case, Person, next_in_window, recipients
+from reminders.querysets import ReminderQuerySet
 
 GOOD_FOR = timedelta(days=7)
 Kind = Reminder.Kind
 # Notices of which only the last one counts, because all of them speak of the day of surgery.
 _OF_THE_DATE = (Kind.SURGERY_MOVED, Kind.SURGERY_POSTPONED)
+# What nobody has got: it waits, or a worker, which may be dead by now, has claimed it and not handed it over.
+_UNREAD = Q(state__in=("planned", "retrying")) | Q(state="claimed", message=None)
 
 
 def of_the_date(episode: Episode, before: date | None, on: date | None, now: datetime) -> None:
@@ -32,10 +37,10 @@ def of_the_date(episode: Episode, before: date | None, on: date | None, now: dat
     a day that is past: that is entered once the operation is done.
     """
     notices = Reminder.objects.filter(episode=episode, kind__in=_OF_THE_DATE)
-    unread = notices.filter(state__in=("planned", "retrying"))
+    unread = notices.filter(_UNREAD)
     first = unread.order_by("occurrence").values_list("context__old", flat=True).first()
     old = first or (str(before) if before else _taken_away(notices))
-    unread.update(state=Reminder.State.CANCELLED, reason="overtaken", settled_at=now)
+    _overtake(unread, now)
     is_known = str(on) == (first or str(before))
     if old is None or is_known or before == on or _is_over(episode, on, now):
         return
@@ -56,12 +61,16 @@ def _taken_away(notices: Any) -> str | None:
     return last.context["old"] if last and last.kind == Kind.SURGERY_POSTPONED else None
 
 
+def _overtake(notices: ReminderQuerySet, now: datetime) -> None:
+    notices.update(
+        state=Reminder.State.CANCELLED, reason="overtaken", settled_at=now, lease_until=None
+    )
+
+
 def of_a_cancellation(episode: Episode, surgery_on: date, now: datetime) -> None:
     """Tell that an operation will not take place; what people have not been told of its date is left out."""
-    unread = Reminder.objects.filter(
-        episode=episode, kind__in=_OF_THE_DATE, state__in=("planned", "retrying")
-    )
-    unread.update(state=Reminder.State.CANCELLED, reason="overtaken", settled_at=now)
+    notices = Reminder.objects.filter(episode=episode, kind__in=_OF_THE_DATE)
+    _overtake(notices.filter(_UNREAD), now)
     _plan(episode, Kind.SURGERY_CANCELLED, {"old": str(surgery_on)}, 0, now)
 
 

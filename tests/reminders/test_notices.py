@@ -70,6 +70,22 @@ def test_moves_before_anybody_was_told_are_one_notice_from_the_date_they_know(pl
     assert "Monday 11 May 2026" not in mail.body
 
 
+def test_a_notice_that_a_dead_worker_had_only_claimed_is_replaced_too(planned, mailoutbox):
+    move(planned, planned.surgery_on + WEEK)
+    notices(planned.episode).update(
+        state="claimed", claimed_by="dead", lease_until=planned.now + timedelta(minutes=5)
+    )
+    move(planned, planned.surgery_on + 2 * WEEK)
+    later = planned.now + timedelta(minutes=10)
+    pipeline.recover(now=later)
+
+    pipeline.dispatch(now=later)
+
+    (mail,) = [each for each in mailoutbox if each.subject == "Your date has changed"]
+    assert "Monday 11 May 2026" in mail.body
+    assert "Monday 27 April 2026" in mail.body
+
+
 def test_a_move_there_and_back_before_anybody_was_told_is_told_to_nobody(planned, mailoutbox):
     move(planned, planned.surgery_on + WEEK)
     move(planned, planned.surgery_on)
