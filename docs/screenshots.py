@@ -33,6 +33,7 @@ EMPTY_AND_SEND = """form => {
   form.requestSubmit(form.querySelector("[type=submit]"));
 }"""
 SEND = """form => { form.noValidate = true; form.requestSubmit(form.querySelector("[type=submit]")); }"""
+INVITED = "adaeze.fennimore@patients.example"
 MOVE = (f"/appointments/{KEY}/$", f"/appointments/{KEY}/move/$")
 
 
@@ -45,6 +46,10 @@ ANYBODY = (
     Shot("invitation-void", "/invitation/no-such-link/"),
     Shot("unsubscribe-void", "/unsubscribe/no-such-link/"),
     Shot("error-404", "/nothing-here/"),
+    # To a patient who never came in, weeks ago; and to one who has.
+    Shot("invitation-expired", INVITED, mailed="/invitation/"),
+    Shot("unsubscribe", "alex@patients.example", mailed="/unsubscribe/"),
+    Shot("unsubscribe-choices", "alex@patients.example", mailed="/unsubscribe/", first=("/unsubscribe/.*/more/$",)),
 )  # fmt: skip
 PATIENT = (
     *shots("/today/", "/plan/", "/appointments/", "/appointments/calendar/", "/messages/", "/check-in/",
@@ -185,6 +190,16 @@ def code_of(context: BrowserContext, email: str, last: str) -> str:
     raise RuntimeError(f"No code came for {email}: does the demo's worker run?")
 
 
+def link_mailed(context: BrowserContext, email: str, wanted: str) -> str:
+    """The path of such a link in the newest mails to this address; empty where none has one."""
+    mails = context.request.get(f"/outbox/?address={email}").text()
+    for path in dict.fromkeys(re.findall(rf'href="(/outbox/{KEY}/)', mails)):
+        text = context.request.get(f"{path}?tab=text").text()
+        if found := re.search(rf"https?://[^/\s]+({wanted}[^\s<]+)", text):
+            return found[1]
+    return ""
+
+
 def take(
     page: Page, shot: Shot, folder: Path, kind: str, widths: tuple[int, ...]
 ) -> Iterator[tuple[str, str]]:
@@ -206,7 +221,10 @@ def take(
 
 def go(page: Page, shot: Shot) -> str:
     """Bring the page to where it is to be pictured. Returns why it could not be, if so."""
-    answer = page.goto(shot.path)
+    path = link_mailed(page.context, shot.path, shot.mailed) if shot.mailed else shot.path
+    if not path:
+        return NO_ROW
+    answer = page.goto(path)
     if answer is not None and answer.status >= 500:
         return f"ANSWERED {answer.status}"
     for wanted in shot.first:

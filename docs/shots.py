@@ -18,6 +18,8 @@ class Shot:
     name: str
     path: str
     first: tuple[str, ...] = ()
+    # What a link looks like that was mailed to the address that stands in `path` then.
+    mailed: str = ""
     sends: str = ""
     opens: str = ""
     fills: tuple[tuple[str, str], ...] = ()
