@@ -87,7 +87,7 @@ STAFF: dict[str, tuple[Shot, ...]] = {
     "clerk": shots("/admin/", "/admin/day/", "/admin/imports/", "/admin/worklist/"),
     "nurse": (
         *shots("/admin/", "/admin/worklist/"),
-        Shot("alert", "/admin/patients/alert/", (f"/alert/{KEY}/$",)),
+        Shot("alert", "/admin/patients/alert/", (f"/alerts?/{KEY}/",)),
         Shot("wish", "/admin/worklist/?kind=wish", (f"/visit/wishes/{KEY}/$",)),
     ),
     "physio": (
