@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import DateField, Exists, OuterRef, QuerySet, UUIDField
 
 from patients.actions.notes import today_at
 from patients.care import Care
 from patients.models import Episode, ExerciseLog, Prescription
+from portal.prepared import Blank, Listed, prepared
 from procedures.question_wording import in_language
 
 DAYS = 28
@@ -196,13 +198,19 @@ def month_of(rows: Iterable[Prescription], logs: Iterable[ExerciseLog], today: d
     return Month(days)
 
 
+EPISODES, DAY = Listed("episodes", UUIDField()), Blank("day", DateField())
+
+
+@prepared
+def _running() -> QuerySet[Any, tuple[UUID, bool]]:
+    logs = ExerciseLog.objects.filter(prescription=OuterRef("pk"), on=DAY)
+    rows = Prescription.objects.running(DAY).filter(episode__in=EPISODES)
+    return rows.annotate(is_done=Exists(logs)).values_list("episode_id", "is_done")
+
+
 def done_on(episodes: Collection[UUID], day: date) -> set[UUID]:
     """The episodes in which each exercise of the clinic's day was done at least once. One query."""
-    logs = ExerciseLog.objects.filter(prescription=OuterRef("pk"), on=day)
-    rows = Prescription.objects.running(day).filter(episode__in=episodes)
     found: dict[UUID, bool] = {}
-    for episode, is_done in rows.annotate(is_done=Exists(logs)).values_list(
-        "episode_id", "is_done"
-    ):
+    for episode, is_done in _running(episodes=episodes, day=day):
         found[episode] = found.get(episode, True) and is_done
     return {episode for episode, is_done in found.items() if is_done}

@@ -320,7 +320,7 @@ class PrescriptionQuerySet(_OfPatientQuerySet):
         """Prescriptions that nobody has ended."""
         return self.filter(ended_at__isnull=True)
 
-    def running(self, on: date) -> Self:
+    def running(self, on: date | Blank) -> Self:
         """Prescriptions that are to be done on the clinic's local day `on`."""
         return self.standing().filter(
             Q(last_on__isnull=True) | Q(last_on__gte=on), starts_on__lte=on

@@ -88,15 +88,16 @@ def _imaging_requests() -> QuerySet[Any, ImagingRequest]:
     return ImagingRequest.objects.filter(episode__in=EPISODES).select_related("step")
 
 
-def episodes_of(care: Care) -> list[Episode]:
-    """Every episode of the chosen patient with its dates, the newest first. Four queries."""
+def episodes_of(care: Care, *, with_visits: bool = True) -> list[Episode]:
+    """Every episode of the chosen patient with its dates, the newest first. Four queries, three without visits."""
     if care.patient is None:
         return []
     episodes = _episodes(**asked_by(care.reader), patient=care.patient.pk)
     ids = [row.pk for row in episodes]
     if ids:
         bring(episodes, "anchor_dates", _anchor_dates(episodes=ids), "episode_id")
-        bring(episodes, "appointments", _appointments(episodes=ids), "episode_id")
+        if with_visits:
+            bring(episodes, "appointments", _appointments(episodes=ids), "episode_id")
         bring(episodes, "imaging_requests", _imaging_requests(episodes=ids), "episode_id")
     for row in episodes:
         row.bring_anchors(row.anchors)
@@ -131,9 +132,10 @@ def attach(care: Care, episodes: Iterable[Episode], rows: Iterable[Reminder]) ->
     """Give the rows the episodes and the reader that are at hand, so that neither is fetched again."""
     by_id = {episode.pk: episode for episode in episodes}
     attached = list(rows)
+    reader = care.reader
     for row in attached:
         row.episode = by_id[row.episode_id]
-        row.recipient = care.reader
+        row.recipient = reader
         if row.appointment is not None:
             row.appointment.episode = row.episode
     return attached

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby, takewhile
 from typing import Any
+from uuid import UUID
 
-from django.db.models import CharField, QuerySet, UUIDField
+from django.db.models import CharField, Q, QuerySet, UUIDField
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -27,6 +28,7 @@ from reminders.emails import Writer
 from reminders.models import Reminder
 from reminders.news import Changes, changes_of
 from reminders.reading import (
+    STEPS,
     Answer,
     AnswerKey,
     answer_to,
@@ -112,16 +114,21 @@ class Plan:
 
 @prepared
 def _rows() -> QuerySet[Any, Reminder]:
-    rows = own_rows().select_related("appointment__location", "step")
-    return rows.order_by("local_date", "local_time", "id")
+    return own_rows().order_by("local_date", "local_time", "id")
 
 
 def build(care: Care, episode: Episode) -> Plan:
     """Lay out one episode as its reader sees it. A constant number of queries."""
-    rows = attach(care, [episode], _rows(**asked_for(care, [episode])))
-    without_date = _steps_without_date(care, episode)
-    # The words of both in one query.
-    bring_texts([*(row.step for row in rows), *without_date])
+    rows = _rows(**asked_for(care, [episode]))
+    steps = _steps_of(episode, rows)
+    visits = {visit.pk: visit for visit in episode.appointments.all()}
+    for row in rows:
+        # At hand already: a step has many rows, and joined to each it came as often.
+        row.step = steps[row.step_id] if row.step_id else None
+        if row.appointment_id in visits:
+            row.appointment = visits[row.appointment_id]
+    attach(care, [episode], rows)
+    without_date = _steps_without_date(care, episode, steps.values())
     entries = [
         *_steps(care, [row for row in rows if _belongs(row, care)]),
         *_visits(care, episode),
@@ -257,18 +264,34 @@ def _state_of_surgery(today: date, on: date, *, is_off: bool) -> str:
 
 
 @prepared
-def _steps_but_for() -> QuerySet[Any, Step]:
-    """The steps of a version that do not count from these events."""
-    return Step.objects.filter(version=VERSION).exclude(anchor__in=ANCHORS)
+def _steps_with() -> QuerySet[Any, Step]:
+    """The steps of a version that do not count from these events, and these others."""
+    without_date = Q(version=VERSION) & ~Q(anchor__in=ANCHORS)
+    return Step.objects.filter(without_date | Q(id__in=STEPS))
 
 
-def _steps_without_date(care: Care, episode: Episode) -> list[Step]:
+def _steps_of(episode: Episode, rows: Iterable[Reminder]) -> dict[UUID, Step]:
+    """The steps of the rows, and those without a date, by key and with their words. Two queries."""
+    wanted = {row.step_id for row in rows if row.step_id}
+    anchors = ["appointment", *episode.anchors]
+    found = _steps_with(version=episode.version_id, anchors=anchors, steps=wanted)
+    bring_texts(found)
+    return {step.pk: step for step in found}
+
+
+def _steps_without_date(care: Care, episode: Episode, steps: Iterable[Step]) -> list[Step]:
     """The steps that hang on an event without a date; none once the episode is closed."""
     if not episode.is_open:
         return []
-    anchors, attributes = episode.anchors, episode.patient.attributes(_on(episode, care))
-    steps = _steps_but_for(version=episode.version_id, anchors=["appointment", *anchors])
-    return [step for step in steps if holds(step.condition, attributes)]
+    dated = {"appointment", *episode.anchors}
+    attributes = episode.patient.attributes(_on(episode, care))
+    return [
+        step
+        for step in steps
+        if step.version_id == episode.version_id
+        and step.anchor not in dated
+        and holds(step.condition, attributes)
+    ]
 
 
 def _undated(care: Care, steps: Iterable[Step]) -> Iterator[tuple[str, Entry]]:

@@ -25,6 +25,7 @@ from reminders.gates import is_daily
 from reminders.models import Reminder
 from reminders.planner import PORTAL_ONLY
 from reminders.reading import (
+    EPISODES,
     Card,
     answer_to,
     answers_of,
@@ -82,7 +83,7 @@ class Today:
 
 def build(care: Care) -> Today:
     """Gather the page of one reader. A constant number of queries."""
-    episodes = episodes_of(care)
+    episodes = episodes_of(care, with_visits=False)
     going = [episode for episode in episodes if episode.is_open]
     page = Today(care, going[0] if going else None, episodes[0] if episodes else None)
     if not going:
@@ -177,13 +178,14 @@ def countdown(care: Care, episode: Episode | None) -> Countdown | None:
 
 
 def _next_appointment(care: Care, episodes: list[Episode]) -> Appointment | None:
-    booked = [
-        row
-        for episode in episodes
-        for row in episode.appointments.all()
-        if row.status == Appointment.Status.BOOKED and row.starts_at >= care.now
-    ]
-    return min(booked, key=lambda row: row.starts_at, default=None)
+    found = _next_visits(episodes=[row.pk for row in episodes], now=care.now)
+    return next(iter(found), None)
+
+
+@prepared
+def _next_visits() -> QuerySet[Any, Appointment]:
+    rows = Appointment.objects.filter(episode__in=EPISODES, starts_at__gte=NOW).booked()
+    return rows.select_related("location").order_by("starts_at", "id")[:1]
 
 
 def _next_window(care: Care, episodes: list[Episode]) -> ImagingRequest | None:

@@ -75,7 +75,7 @@ def messages(request: HttpRequest) -> HttpResponse:
     if care.patient is None:
         return no_record(request)
     page = Paginator(history.messages_of(care), MESSAGES_A_PAGE).get_page(request.GET.get("page"))
-    coming, not_sent = history.lines(care, episodes_of(care))
+    coming, not_sent = history.lines(care, episodes_of(care, with_visits=False))
     context = {
         "care": care,
         "sent": page.object_list,

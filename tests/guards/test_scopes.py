@@ -44,6 +44,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ): "prefetched with an episode that was fetched by its scope",
     ("reminders/reading.py", "AnchorDate"): "of episodes that were fetched by their scope",
     ("reminders/reading.py", "StepText"): "the words of steps, which are nobody's own",
+    ("reminders/today.py", "Appointment"): "of episodes that were fetched by their scope",
     ("reminders/timeline.py", "Step"): "of the version that an episode follows, and nobody's own",
     ("reminders/reading.py", "StepResponse"): "of episodes that were fetched by their scope",
     ("reminders/history.py", "Reminder"): "narrows the reader's own messages to one patient",

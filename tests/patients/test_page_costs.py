@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 QUERIES = {
     "reminders:today": 14,
     "reminders:plan": 13,
-    "reminders:messages": 13,
+    "reminders:messages": 12,
     "reminders:my_data": 4,
     "reminders:reminder_settings": 8,
     "patients:appointments": 7,

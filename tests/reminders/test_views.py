@@ -317,7 +317,7 @@ class TestMessages:
             make_reminder(people.episode, step)
         browser = sign_in(people.patient.user)
         browser.get("/messages/")
-        with django_assert_num_queries(15):
+        with django_assert_num_queries(14):
             browser.get("/messages/")
 
 
