@@ -64,8 +64,8 @@ class Outcome(StrEnum):
 class Mail:
     """One mail ready to go. `message_id` is the whole RFC 5322 field value, angle brackets included.
 
-    `wire` are text and HTML once more, where whoever wrote them knows them in UTF-8 with CR LF at the end
-    of each line and no line that begins with a dot.
+    `wire` are text and HTML once more, where whoever wrote them knows them as mail servers hear them: in
+    UTF-8 with CR LF at the end of each line, and a dot at the start of a line doubled.
     """
 
     to: str

@@ -52,9 +52,9 @@ def to_bytes(mail: Mail, *, sender: Address, recipient: Address, takes_8bit: boo
 
 
 def ready_bytes(mail: Mail, *, sender: Address, recipient: Address) -> bytes | None:
-    """What `to_bytes` makes for a server that takes 8 bits, from the parts that the mail has as bytes already.
+    """The mail for a server that takes 8 bits, from the parts that it has as bytes already: its dots are doubled.
 
-    No line of it begins with a dot. None where the mail has no such parts, or they cannot go as they are.
+    Apart from that it is what `to_bytes` makes. None where there are no such parts, or they cannot go as they are.
     """
     if mail.wire is None or mail.calendar or not mail.html:
         return None

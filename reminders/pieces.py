@@ -20,7 +20,7 @@ Values = Mapping[str, str]
 
 
 class Filled(NamedTuple):
-    """A text with its holes filled; and its bytes for the wire, where no line of it begins with a dot."""
+    """A text with its holes filled; and the same as mail servers hear it, where that is known."""
 
     text: str
     wire: bytes | None
@@ -56,8 +56,8 @@ class Pieces:
     @cached_property
     def _wire(self) -> list[bytes] | None:
         """The fixed texts, ready for the wire, if all of them can be."""
-        ready = [on_wire(text) for text in self.texts]
-        return None if None in ready else ready  # type: ignore[return-value]
+        ready = [_encoded(text) for text in self.texts if not self.texts[0].startswith(".")]
+        return [text for text in ready if text is not None] if ready and None not in ready else None
 
     def filled(self, values: Values) -> str:
         """The text with its holes filled."""
@@ -166,18 +166,27 @@ def wrapped_line(line: str) -> str:
 
 
 def on_wire(value: str) -> bytes | None:
-    """A text in UTF-8 with its lines ended by CR LF (RFC 5321 section 2.3.8), or None where that is not all.
+    """What is put into a hole, as mail servers hear it; None where that cannot be said of it alone.
 
-    A line that begins with a dot would have to be stuffed; a lone CR is a line end of its own; half a
-    character cannot be written.
+    What begins with a dot may or may not begin a line, and after nothing, or a line end, so may what follows.
     """
-    if value[:1] == "." or "\r" in value or "\n." in value:
+    if not value or value[0] == "." or value[-1] == "\n":
+        return None
+    return _encoded(value)
+
+
+def _encoded(text: str) -> bytes | None:
+    """UTF-8, lines ended by CR LF, a dot at the start of a further line doubled (RFC 5321 section 4.5.2).
+
+    None for a lone CR, which is a line end of its own, and for half a character, which cannot be written.
+    """
+    if "\r" in text:
         return None
     try:
-        ready = value.encode()
+        ready = text.encode()
     except UnicodeEncodeError:
         return None
-    return ready.replace(b"\n", b"\r\n")
+    return ready.replace(b"\n", b"\r\n").replace(b"\n.", b"\n..") if b"\n" in ready else ready
 
 
 @lru_cache(maxsize=64)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from portal import mail as mails
 from portal.mail import Mail
-from portal.mime import LONGEST_LINE, Address, address_of, header_line, to_bytes
+from portal.mime import LONGEST_LINE, Address, address_of, header_line, ready_bytes, to_bytes
+from portal.wire import FINAL_DOT, on_the_wire
 
 SENDER = "Klinik Köln <no-reply@portal.clinic.example>"
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -219,3 +220,43 @@ def test_a_text_that_holds_the_boundary_does_not_end_its_part():
     text = f"one\n--{boundary}\ntwo\n--{boundary}--\nthree"
     message = parsed(build(Mail("pat@example.com", "S", text, "<p>T</p>", "<1@x>")))
     assert content(message) == [("text/plain", None, text), ("text/html", None, "<p>T</p>")]
+
+
+# Lines that begin with dots, that are too long, that are not ASCII; and what no mail may hold as it is.
+lines = st.text(
+    st.one_of(st.sampled_from(".\nA é’\t\0\x0c"), st.characters(exclude_categories=["Cs"])),
+    min_size=1,
+)
+parts = st.builds(lambda text, times: (text * times).replace("\r", ""), lines, st.integers(1, 90))
+
+
+# No deadline: the machine may be busy with other tests.
+@settings(deadline=None, max_examples=200)
+@given(text=parts, html=parts)
+def test_parts_that_are_ready_make_the_same_bytes(text, html):
+    wire = tuple(
+        on_the_wire(part.replace("\n", "\r\n").encode() + b"\r\n")[:-5] for part in (text, html)
+    )
+    mail = Mail("pat@example.com", "Größe", text, html, "<1@x>", {"X-One": "1"}, wire=wire)
+    addresses = {"sender": address_of(SENDER), "recipient": address_of(mail.to)}
+
+    with time_machine.travel(NOW, tick=False):
+        ready = ready_bytes(mail, **addresses)
+        made = to_bytes(mail, **addresses, takes_8bit=True)
+
+    is_long = max(len(line) for part in wire for line in part.split(b"\r\n")) > LONGEST_LINE
+    assert (ready is None) == (is_long or "\0" in text + html)
+    assert ready is None or ready + FINAL_DOT == on_the_wire(made)
+
+
+def test_a_mail_with_a_calendar_file_or_without_html_is_made_from_its_text():
+    wire = (b"T", b"<p>T</p>")
+    mails_ = [
+        Mail(
+            "pat@example.com", "S", "T", "<p>T</p>", "<1@x>", calendar="BEGIN:VCALENDAR", wire=wire
+        ),
+        Mail("pat@example.com", "S", "T", "", "<1@x>", wire=wire),
+        Mail("pat@example.com", "S", "T", "<p>T</p>", "<1@x>"),
+    ]
+    for mail in mails_:
+        assert ready_bytes(mail, sender=address_of(SENDER), recipient=address_of(mail.to)) is None

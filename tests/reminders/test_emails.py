@@ -6,8 +6,9 @@ import pytest
 from icalendar import Calendar
 
 from patients.models import PlanRequest
+from portal.wire import on_the_wire
 from procedures.wording import clinic_values
-from reminders import emails, pipeline, unsubscribe
+from reminders import compiled, emails, pipeline, unsubscribe
 from reminders.models import Reminder
 from tests.factories import NOW, make_appointment, make_reminder, make_step, make_version
 
@@ -321,3 +322,48 @@ def test_writing_a_batch_costs_two_queries_for_each_clinic(people, bag, django_a
 
 def test_what_a_clinic_fills_in_has_no_gaps(people):
     assert all(clinic_values(people.clinic).values())
+
+
+def test_every_value_of_a_readers_own_has_its_place_in_plans():
+    assert set(emails.OWN) == compiled.VARYING
+
+
+@pytest.mark.parametrize(
+    "name", ["Patricia Ann", "<b>&'\" x", ".dot x", "زينب x", "back\\slash x", "tick` x"]
+)
+@pytest.mark.parametrize("language", ["en-gb", "en-us", "es", "ar"])
+def test_a_mail_from_a_plan_of_the_batch_is_the_mail(people, bag, stopped_clock, name, language):
+    user = people.patient.user
+    user.name, user.language = name, language
+    user.save()
+    (row,) = loaded(bag)
+    writer = emails.Writer()
+    made = [emails.compose([row], [writer.item(row)], sheets=writer.sheets) for _time in range(4)]
+
+    plain = emails.compose([row], [emails.Writer().item(row)])
+    for fields in made:
+        wire = fields.pop("wire")
+        assert fields == {key: value for key, value in plain.items() if key != "wire"}
+        ends = [
+            on_the_wire((fields[part] + "\n").replace("\n", "\r\n").encode())
+            for part in ("text", "html")
+        ]
+        assert wire is None or [part + b"\r\n.\r\n" for part in wire] == ends
+    assert wire is not None or any(sign in name for sign in ".\\`")
+
+
+def test_what_is_edited_shows_in_the_next_batch(people, bag):
+    def text():
+        (row,) = loaded(bag)
+        writer = emails.Writer()
+        # On one line: a shorter number breaks the lines elsewhere.
+        made = emails.compose([row], [writer.item(row)], sheets=writer.sheets)
+        return " ".join(made["text"].split())
+
+    before = [text() for _time in range(4)][-1]
+    old = people.clinic.phone_in_hours
+    people.clinic.phone_in_hours = "020 1234"
+    people.clinic.save()
+
+    assert old in before
+    assert text() == before.replace(old, "020 1234")
