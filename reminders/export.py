@@ -127,13 +127,17 @@ def _sent(care: Care) -> Iterator[tuple[str, str, Iterable[models.Model]]]:
     sent = Message.objects.own(care.reader).filter(
         id__in=reminders.filter(message__isnull=False).values("message_id")
     )
-    yield "messages", _("Mails to you"), sent.order_by("sent_at", "id")
+    yield "messages", _("Mails to you"), sent.select_related("recipient").order_by("sent_at", "id")
     yield (
         "reminders",
         _("Your reminders"),
         reminders.select_related("step", "recipient").order_by("due_at", "id"),
     )
-    yield "preferences", _("Your choices of mail"), Preference.objects.filter(user=care.reader)
+    yield (
+        "preferences",
+        _("Your choices of mail"),
+        Preference.objects.filter(user=care.reader).select_related("user"),
+    )
 
 
 def _episodes(care: Care) -> Any:

@@ -125,11 +125,11 @@ class TestDownload:
     @pytest.mark.parametrize("form", ["html", "fhir"])
     def test_it_costs_the_same_queries(self, full, patient, django_assert_num_queries, form):
         file_of(patient, form)
-        with django_assert_num_queries(29 if form == "html" else 16):
+        with django_assert_num_queries(28 if form == "html" else 16):
             file_of(patient, form)
         for _number in range(3):
             make_appointment(full.episode, location=full.location)
-        with django_assert_num_queries(29 if form == "html" else 16):
+        with django_assert_num_queries(28 if form == "html" else 16):
             file_of(patient, form)
 
 

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.factories import make_appointment, make_carer, make_message, make_reminder
-from tests.patients.check_ins import discharged
+from tests.patients.check_ins import discharged, send
 from tests.patients.consents import published
 from tests.patients.exercises import prescribed
 from tests.patients.wishes import wished
@@ -35,7 +35,21 @@ QUERIES = {
     "patients:contact_phone": 4,
     "patients:contact_email": 4,
 }
-AT_MOST = 15
+# The same for one row of each, and for the calendar file of one visit.
+OF_ONE_ROW = {
+    "patients:appointment": 6,
+    "patients:appointment_calendar": 4,
+    "patients:check_in_result": 5,
+    "patients:consent": 7,
+    "reminders:message": 10,
+    "reminders:message_html": 5,
+    "reminders:why": 14,
+}
+# Files with everything there is: one question or two for each kind of thing, whatever their number.
+FILES = {"html": 26, "pdf": 26, "json": 26, "fhir": 14}
+AT_MOST, MOST_BYTES = 15, 60_000
+# Thirty visits ahead, and a wish for another time for each.
+LONGER = {"patients:appointments": 65_000}
 # Keeping a reader's look in the trail sets a savepoint, which asks the database for no row.
 NO_QUESTION = ("SAVEPOINT", "RELEASE SAVEPOINT")
 
@@ -57,11 +71,29 @@ def fill(people, count: int) -> None:
         make_carer(people.patient)
 
 
-def questions(browser, path: str) -> list[str]:
+def questions(browser, path: str, most_bytes: int = MOST_BYTES) -> list[str]:
     browser.get(path)
     with CaptureQueriesContext(connection) as asked:
-        assert browser.get(path).status_code == 200
+        answer = browser.get(path)
+    assert answer.status_code == 200, path
+    assert len(answer.content) <= most_bytes, path
     return [row["sql"] for row in asked if not row["sql"].startswith(NO_QUESTION)]
+
+
+def rows_of(people) -> dict[str, list[object]]:
+    """One row of each kind that has a page of its own: what its address is made of."""
+    visit = people.episode.appointments.exclude(move_requests__status="open").first()
+    visit = visit or people.episode.appointments.first()
+    mail = people.patient.user.messages.first()
+    return {
+        "patients:appointment": [visit.pk],
+        "patients:appointment_calendar": [visit.pk],
+        "patients:check_in_result": [people.episode.check_ins.first().pk],
+        "patients:consent": [people.episode.pk, "consent-0"],
+        "reminders:message": [mail.pk],
+        "reminders:message_html": [mail.pk],
+        "reminders:why": [mail.reminders.get().pk],
+    }
 
 
 @pytest.fixture
@@ -72,7 +104,27 @@ def counted(people, sign_in, questionnaires):
 
     def count(rows: int) -> dict[str, int]:
         fill(people, rows)
-        return {name: len(questions(browser, reverse(name))) for name in QUERIES}
+        return {
+            name: len(questions(browser, reverse(name), LONGER.get(name, MOST_BYTES)))
+            for name in QUERIES
+        }
+
+    return count
+
+
+@pytest.fixture
+def counted_rows(people, sign_in, questionnaires):
+    """`counted_rows(rows)` is what one row's page asks where there are so many."""
+    discharged(people)
+    browser = sign_in(people.patient.user)
+
+    def count(rows: int) -> dict[str, int]:
+        fill(people, rows)
+        send(browser, people.episode)
+        return {
+            name: len(questions(browser, reverse(name, args=args)))
+            for name, args in rows_of(people).items()
+        }
 
     return count
 
@@ -82,5 +134,23 @@ def test_a_page_asks_the_same_for_one_row_as_for_thirty(counted, rows):
     assert counted(rows) == QUERIES
 
 
+@pytest.mark.parametrize("rows", [1, 30])
+def test_the_page_of_one_row_asks_the_same_however_many_there_are(counted_rows, rows):
+    assert counted_rows(rows) == OF_ONE_ROW
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+def test_a_file_with_everything_asks_the_same_for_one_row_as_for_thirty(people, sign_in, rows):
+    fill(people, rows)
+    browser = sign_in(people.patient.user)
+
+    found = {
+        form: len(questions(browser, reverse("reminders:my_data_file", args=[form]), 10**6))
+        for form in FILES
+    }
+
+    assert found == FILES
+
+
 def test_no_page_asks_more_than_it_may():
-    assert max(QUERIES.values()) <= AT_MOST
+    assert max([*QUERIES.values(), *OF_ONE_ROW.values()]) <= AT_MOST
