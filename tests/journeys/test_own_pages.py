@@ -1,4 +1,4 @@
-"""A visit that is asked to be moved, a smoker's slip, and a parent of two: on a phone, each to its end."""
+"""A visit to be moved, a smoker's slip, a parent of two, a plan that changed: on a phone, each to its end."""
 
 import re
 from datetime import timedelta
@@ -10,10 +10,12 @@ from django.utils import timezone
 from patients.actions import save_smoke_free_plan
 from patients.models import Alert, Appointment, MoveRequest
 from procedures.loading import load_catalogue
+from reminders.actions import move_anchor
 from reminders.reconciler import reconcile
 from tests.browser import DESKTOP, PHONE
 from tests.factories import PASSWORD, make_appointment, make_message, make_reminder
 from tests.patients.consents import published
+from tests.patients.test_guides import pages
 from tests.people import build_people
 
 pytestmark = pytest.mark.journey
@@ -185,4 +187,32 @@ def test_a_childs_page_that_is_kept_open_leads_to_that_child(clinic_of_today, ne
     # Then the page says whose it is.
     phone.get_by_text(f"You are looking after {people.child.name}").wait_for()
     assert people.sibling.given_name not in phone.evaluate(WITHOUT_SWITCHER)
+    axe(phone)
+
+
+def test_what_changed_and_the_guide_to_it(clinic_of_today, new_page, axe):
+    people = clinic_of_today
+    pages(people.episode.procedure, "own-about", "own-ready")
+    people.episode.anchor_dates.filter(anchor="surgery").update(on=today() + timedelta(days=56))
+    reconcile(people.episode, now=timezone.now())
+    # Given a patient whose surgery the clinic has moved by two weeks,
+    move_anchor(
+        episode=people.episode, anchor="surgery", on=today() + timedelta(days=70), by=people.clerk,
+        now=timezone.now(),
+    )  # fmt: skip
+    phone = new_page(**PHONE)
+    sign_in(phone, people.patient.user.email)
+    # Then the plan says what changed, and where in the months it is.
+    phone.goto("/plan/")
+    changed = phone.get_by_role("region", name="What changed")
+    changed.get_by_text("The day of surgery: moved from").wait_for()
+    changed.get_by_text("These moved with it:").wait_for()
+    assert phone.locator(".sw-months [aria-current=step]").inner_text() == "Before surgery"
+    axe(phone)
+    # When they open the guide, it is about their own operation, at its stage.
+    phone.goto("/my-guide/")
+    phone.get_by_text("For you now").wait_for()
+    axe(phone)
+    phone.get_by_role("link", name="Read it").tap()
+    phone.wait_for_url("**/own-ready/")
     axe(phone)
