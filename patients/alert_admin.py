@@ -140,4 +140,4 @@ class CheckInAdmin(RecordAdmin):
     @display(description=_("warning signs"), label=SEVERITY_COLOURS)
     def flags_label(self, row: CheckIn) -> Any:
         """What stood out."""
-        return (row.severity, ", ".join(one["sign"] for one in row.flags)) if row.flags else None
+        return (row.severity, row.signs) if row.flags else None

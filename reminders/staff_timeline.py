@@ -117,13 +117,12 @@ def _visits(patient: Patient) -> Found:
 
 def _check_ins(patient: Patient) -> Found:
     for row in CheckIn.objects.filter(episode__patient=patient).select_related("by")[:MOST]:
-        signs = ", ".join(flag["sign"] for flag in row.flags)
         yield (
             row.sent_at,
             _("Check-in by %(name)s") % {"name": row.by},
-            signs,
+            row.signs,
             "",
-            "bad" if signs else "",
+            "bad" if row.flags else "",
         )
 
 

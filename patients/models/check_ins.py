@@ -75,6 +75,11 @@ class CheckIn(Record):
         return str(self.flags[0]["severity"]) if self.flags else ""
 
     @property
+    def signs(self) -> str:
+        """The warning signs in it in words, as whoever answered read them; empty without one."""
+        return ", ".join(str(flag.get("summary") or flag["sign"]) for flag in self.flags)
+
+    @property
     def values(self) -> dict[str, Any]:
         """What was answered, by question."""
         return {row["key"]: row["value"] for row in self.answers}

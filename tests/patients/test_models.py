@@ -5,7 +5,7 @@ from datetime import date, time
 import pytest
 from django.db import IntegrityError, transaction
 
-from patients.models import Appointment, AppointmentKind, Patient, RelatedPerson
+from patients.models import Appointment, AppointmentKind, CheckIn, Patient, RelatedPerson
 from procedures.conditions import ATTRIBUTES
 from tests.factories import make_appointment, make_carer, make_episode, make_patient
 
@@ -102,3 +102,12 @@ def test_the_database_bars_what_must_not_be(people):
             act()
     assert visit.uid == f"{visit.id}@stepwise"
     assert visit.kind in AppointmentKind.values
+
+
+def test_a_check_ins_signs_are_words_and_no_codes():
+    flags = [
+        {"sign": "W2", "severity": "urgent", "summary": "Fever"},
+        {"sign": "W4", "severity": "call"},
+    ]
+    assert CheckIn(flags=flags).signs == "Fever, W4"
+    assert CheckIn().signs == ""
