@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Iterator
 from datetime import date, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django import forms
 from django.forms.utils import flatatt
+from django.utils.choices import BaseChoiceIterator
 from django.utils.formats import time_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
@@ -43,29 +45,47 @@ class LongSelect(forms.Select):
     ) -> SafeString:
         """The element, as Django's own widget writes it."""
         chosen = set(self.format_value(value))
-        rows = (
-            (key, mark_safe(" selected") if key in chosen else "", label)
-            for key, label in self.choices
+        written = _options(tuple((str(key), str(label)) for key, label in self.choices))
+        options = mark_safe(  # noqa: S308 - escaped as they were written
+            "\n".join(plain if key not in chosen else picked for key, plain, picked in written)
         )
-        options = format_html_join("\n", '<option value="{}"{}>{}</option>', rows)
         around = flatatt(self.build_attrs(self.attrs, {"name": name, **(attrs or {})}))
         return format_html("<select{}>\n{}\n</select>", around, options)
 
 
-@cache
-def _places() -> tuple[str, ...]:
-    """The names of the places. Reading them goes through a folder of the machine, so it is done once a process."""
+@lru_cache(maxsize=8)
+def _options(choices: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str, str], ...]:
+    """Each key with its option as it is, and as it is when it is chosen. The same for every reader of a language."""
     return tuple(
-        sorted(name for name in zoneinfo.available_timezones() if name.startswith(_PLACES))
+        (
+            key,
+            format_html('<option value="{}">{}</option>', key, label),
+            format_html('<option value="{}" selected>{}</option>', key, label),
+        )
+        for key, label in choices
     )
+
+
+@cache
+def _places() -> tuple[tuple[str, str], ...]:
+    """The names of the places. Reading them goes through a folder of the machine, so it is done once a process."""
+    found = sorted(name for name in zoneinfo.available_timezones() if name.startswith(_PLACES))
+    return tuple((name, name.replace("_", " ")) for name in found)
 
 
 def time_zones() -> list[tuple[str, Any]]:
     """The zones to choose from, and first of all the clinic's own."""
     return [
         ("", _("The same as the clinic's")),
-        *((name, name.replace("_", " ")) for name in _places()),
+        *_places(),
     ]
+
+
+class Zones(BaseChoiceIterator):
+    """The zones to choose from, as a form takes them without looking at each of them first."""
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter(time_zones())
 
 
 def times_of_day() -> list[tuple[str, Any]]:
@@ -110,7 +130,7 @@ class ReminderSettingsForm(forms.Form):
             "time_zone": chosen.time_zone,
         }
         super().__init__(*args, **kwargs)
-        for name, choices in (("time_zone", time_zones()), ("mail_at", times_of_day())):
+        for name, choices in (("time_zone", Zones()), ("mail_at", times_of_day())):
             field = self.fields[name]
             if isinstance(field, forms.ChoiceField):
                 field.choices = choices
