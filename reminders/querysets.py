@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from patients.querysets import NOW, USER, Reader, lived_with, patients_lived_with
 from portal import clock
@@ -60,10 +60,14 @@ class MessageQuerySet(models.QuerySet):
 
     def abandoned(self) -> Self:
         """Mails tried before that no reminder waits for any more."""
-        return (
-            self.filter(state__in=("sending", "retrying"))
-            .exclude(reminders__state__in=("planned", "claimed", "retrying"))
-            .exclude(state="sending", reminders=None)
+        from reminders.models import Reminder  # the model is built from this module
+
+        carried = Reminder.objects.filter(message=OuterRef("pk"))
+        # Asked of each of the few: as joins they would lead through all messages there are.
+        return self.filter(
+            Q(state="retrying") | Exists(carried),
+            ~Exists(carried.open()),
+            state__in=("sending", "retrying"),
         )
 
     def never_begun(self, before: datetime) -> Self:
