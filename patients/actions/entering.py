@@ -181,6 +181,6 @@ def _change(found: Judgement, patient: Patient, by: User | None, now: datetime) 
     new = {name: value for name, (_old, value) in found.changes.items()}
     email = new.pop("email", "")
     if new:
-        update_patient(patient=patient, by=by, now=now, **new)
+        update_patient(patient=patient, by=by, now=now, tasks_wait=True, **new)
     if email:
-        set_email(patient=patient, email=email, by=by, now=now)
+        set_email(patient=patient, email=email, by=by, now=now, tasks_wait=True)

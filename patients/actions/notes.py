@@ -69,13 +69,23 @@ def request_plans_of_clinic(clinic: Clinic, now: datetime) -> None:
 
 
 def record(
-    action: str, verb: str, *, by: User | None, obj: Any, patient: Patient, **details: Any
+    action: str,
+    verb: str,
+    *,
+    by: User | None,
+    obj: Any,
+    patient: Patient,
+    tasks_wait: bool = False,
+    **details: Any,
 ) -> None:
-    """Add the audit row of a change that is written, and bring the worklists up to date that it touches."""
+    """Add the audit row of a change that is written, and bring the worklists up to date that it touches.
+
+    Where `tasks_wait`, they follow with the next run of `sync_tasks`: for many changes at once.
+    """
     audit.record(
         action, verb, by=by, obj=obj, clinic=patient.clinic, patient_id=patient.id, **details
     )
-    if verb in TOUCHED:
+    if verb in TOUCHED and not tasks_wait:
         sync_tasks(now=clock.now(), kinds=TOUCHED[verb], patient=patient)
 
 

@@ -95,8 +95,13 @@ def _refuse_shared_logins(users: Sequence[User]) -> None:
 
 
 @transaction.atomic
-def update_patient(*, patient: Patient, by: User | None, now: datetime, **fields: Any) -> None:
-    """Change what is recorded about a patient; open episodes are planned anew where anything changed."""
+def update_patient(
+    *, patient: Patient, by: User | None, now: datetime, tasks_wait: bool = False, **fields: Any
+) -> None:
+    """Change what is recorded about a patient; open episodes are planned anew where anything changed.
+
+    For `tasks_wait` see `notes.record`.
+    """
     before, after = audit.changes(patient, fields)
     if not after:
         return
@@ -110,6 +115,7 @@ def update_patient(*, patient: Patient, by: User | None, now: datetime, **fields
         by=by,
         obj=patient,
         patient=patient,
+        tasks_wait=tasks_wait,
         before=before,
         after=after,
     )
@@ -121,7 +127,9 @@ def update_patient(*, patient: Patient, by: User | None, now: datetime, **fields
 
 
 @transaction.atomic
-def set_email(*, patient: Patient, email: str, by: User | None, now: datetime) -> None:
+def set_email(
+    *, patient: Patient, email: str, by: User | None, now: datetime, tasks_wait: bool = False
+) -> None:
     """Give the patient an own account, or the account another address. Raises ValidationError.
 
     An address that is somebody else's account is refused: nobody may come to another's mail that way.
@@ -142,7 +150,7 @@ def set_email(*, patient: Patient, email: str, by: User | None, now: datetime) -
         patient.user.save(update_fields=["email"])
     keep_account_findable(patient.user)
     record(
-        Action.UPDATE, "patient.set_email", by=by, obj=patient, patient=patient,
+        Action.UPDATE, "patient.set_email", by=by, obj=patient, patient=patient, tasks_wait=tasks_wait,
         before={"email": before}, after={"email": email},
     )  # fmt: skip
     request_plan(*patient.episodes.open(), reason="patient.set_email", now=now)

@@ -126,9 +126,9 @@ def _put_back(row: ImportRow, patient: Patient, by: User | None, now: datetime) 
         if name != "email" and getattr(patient, name) == new[name]
     }
     if old:
-        update_patient(patient=patient, by=by, now=now, **old)
+        update_patient(patient=patient, by=by, now=now, tasks_wait=True, **old)
     if row.before.get("email") and patient.user and patient.user.email == new["email"]:
-        set_email(patient=patient, email=row.before["email"], by=by, now=now)
+        set_email(patient=patient, email=row.before["email"], by=by, now=now, tasks_wait=True)
     elif "email" in row.before and not row.before["email"] and row.is_new_account:
         made, patient.user = patient.user_id, None
         patient.save(update_fields=["user"])

@@ -9,12 +9,12 @@ import openpyxl
 import pytest
 from django.core.exceptions import ValidationError
 
-from patients.actions import entering, imports, link_carer, taking_back
+from patients.actions import entering, imports, link_carer, sync_tasks, taking_back
 from patients.importing import tables
 from patients.importing.columns import guess
 from patients.importing.values import Unread, contradicts, read_answer, read_date, read_side
 from patients.importing.words import in_words
-from patients.models import Episode, ImportBatch, ImportRow, Patient
+from patients.models import Episode, ImportBatch, ImportRow, Patient, Task
 from patients.tasks import work_on_imports
 from portal import chain
 from portal.models import AuditEvent, User
@@ -444,6 +444,24 @@ class TestEntering:
     def test_two_rows_without_a_number_lack_it_both(self, people):
         batch = brought_in(people, NEW.replace("L1", ""), NEW.replace("L1", ""))
         assert verdicts(batch) == [("refused", {"record_number": "missing"})] * 2
+
+    def test_worklists_follow_a_list_with_their_next_run(self, people):
+        """Brought up to date after each row they would take longer than the rows."""
+        people.episode.anchor_dates.filter(anchor="surgery").update(
+            on=people.now.date() + timedelta(days=20)
+        )
+        head = f"{HEAD};Smoker"
+        row = "H-001;O'Neill;Patricia;17/05/1990;;020 7946 0444;;;;;"
+        smokes = not people.patient.uses_nicotine
+        batch = brought_in(people, f"{row}{'yes' if smokes else 'no'}", head=head)
+        before = set(Task.objects.values_list("pk", flat=True))
+
+        entered(batch, people)
+
+        assert batch.rows.get().state == "done"
+        assert set(Task.objects.values_list("pk", flat=True)) == before
+        sync_tasks(now=people.now)
+        assert Task.objects.filter(kind="smoker", patient=people.patient).exists() is smokes
 
     def test_what_changed_since_it_was_compared_is_not_entered_unseen(self, people):
         batch = brought_in(people, "H-001;O'Neill;Patricia;17/05/1990;;020 1;;;;")
