@@ -173,7 +173,14 @@ class ImagingRequest(Record):
                 name="imaging_request_released_has_a_result",
             ),
         )
-        indexes = (models.Index(fields=("window_from", "id"), name="imaging_request_by_window"),)
+        indexes = (
+            models.Index(fields=("window_from", "id"), name="imaging_request_by_window"),
+            models.Index(
+                fields=("window_until", "id"),
+                condition=models.Q(status="draft"),
+                name="imaging_request_to_book",
+            ),
+        )
 
     def __str__(self) -> str:
         first, last = (date_format(on, "j M Y") for on in (self.window_from, self.window_until))
