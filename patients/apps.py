@@ -1,12 +1,14 @@
 """Registers the patients app with Django: plans follow a clinic's hours, and invitations ask for dates of birth."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class PatientsConfig(AppConfig):
     """The patients app."""
 
     name = "patients"
+    verbose_name = _("Patients")
 
     def ready(self) -> None:
         """Have plans follow a clinic's zone and sending window, prove who is invited, fill the table of worklists."""

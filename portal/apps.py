@@ -4,12 +4,14 @@ from django.apps import AppConfig
 
 # The module and not the class: Django would take a second class here for the portal's own.
 from django.contrib.admin import apps as admin_apps
+from django.utils.translation import gettext_lazy as _
 
 
 class PortalConfig(AppConfig):
     """The portal app."""
 
     name = "portal"
+    verbose_name = _("Clinic")
     default = True
 
     def ready(self) -> None:

@@ -2,12 +2,14 @@
 
 from anymail.signals import tracking
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RemindersConfig(AppConfig):
     """The reminders app."""
 
     name = "reminders"
+    verbose_name = _("Messages")
 
     def ready(self) -> None:
         """Listen to mail providers; say about which episodes something was sent; fill the table of worklists."""
