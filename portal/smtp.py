@@ -31,8 +31,12 @@ from portal.mail import Answer, Mail, Outcome
 from portal.mime import address_of, ready_bytes, to_bytes
 from portal.wire import FINAL_DOT, BrokenLine, Delivery, Job, Line, on_the_wire
 
-# Mails of one process that may be in doubt at once: each connection has one at most.
-MOST_CONNECTIONS = 16
+# Mails of one process that may be in doubt at once, between their final dot and the answer, and of
+# which it may be asked at once whether they go.
+MOST_IN_DOUBT = 16
+# Connections of one process. A server that takes its time has a mail in doubt for a quarter of it.
+# Two workers stay under the fifty that mail servers commonly grant to one host.
+MOST_CONNECTIONS = 24
 # A new connection pays for itself after so many mails.
 MAILS_A_CONNECTION = 4
 # How much of a lease a server may take once it has the whole mail. RFC 5321 (section 4.5.3.2.6)
@@ -121,7 +125,7 @@ class Sender(Protocol):
     def send(self, feed: Feed, *, boarding: Boarding = _all_aboard) -> Iterator[Delivery]:
         """Send what the feed gives, in about this order, and yield every outcome as it comes. Raises for no mail.
 
-        `boarding` is asked about each mail just before it is begun, for at most MOST_CONNECTIONS at a time.
+        `boarding` is asked about each mail just before it is begun, for at most MOST_IN_DOUBT at a time.
         """
 
     def close(self) -> None:
@@ -259,6 +263,7 @@ class SmtpSender:
                 yield from self._begin(number)
             for line, act in self._wait():
                 yield from self._on(line, act)
+            yield from self._let_go_on()
             if self._may_take:
                 yield from self._take()
 
@@ -291,7 +296,7 @@ class SmtpSender:
     def _wave(self) -> int:
         """How many mails are begun now: several together, unless they have waited for company long enough."""
         usable = min(self._wanted, len(self._lines)) or 1
-        number = min(usable - len(self._busy), len(self._queue))
+        number = min(usable - len(self._busy), len(self._queue), MOST_IN_DOUBT)
         if number <= 0 or self._asked:
             self._alone_since = math.inf
             return 0
@@ -350,6 +355,15 @@ class SmtpSender:
             yield Delivery(job.mail, Answer(Outcome.PERMANENT, words))
             return
         yield from self._on(line, partial(line.begin, job))
+
+    def _may_end(self) -> bool:
+        """Whether one mail more may be in doubt."""
+        return sum(line.is_in_doubt for line in self._lines) < MOST_IN_DOUBT
+
+    def _let_go_on(self) -> Iterator[Delivery]:
+        """Let the lines go on that stood still because too many mails were in doubt."""
+        for line in [line for line in self._lines if line.stands_still]:
+            yield from self._on(line, line.go_on)
 
     def _on(self, line: Line, act: Callable[[], None]) -> Iterator[Delivery]:
         """Let a line act; where that breaks it, its mails that are safe go back to the queue."""
@@ -457,7 +471,7 @@ class SmtpSender:
         return backend.connection
 
     def _add(self, client: smtplib.SMTP) -> None:
-        line = Line(client, self._before_dot, self._after_reply)
+        line = Line(client, self._before_dot, self._after_reply, self._may_end)
         self._lines[line] = math.inf
         self._most = max(self._most, len(self._lines))
         self._takes_8bit = line.takes_8bit

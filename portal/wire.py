@@ -105,8 +105,9 @@ def on_the_wire(content: bytes) -> bytes:
 class Line:
     """One connection. Give it a job with `begin`; what became of each stands in `settled`.
 
-    `before_dot` is called with a mail just before its final dot is sent, `after_reply` as soon as the
-    server has settled one.
+    `may_end` is asked whether a mail's content may be sent, which ends with its dot: a line that may not
+    stands still until `go_on` is called. `before_dot` is called with a mail just before its final dot is
+    sent, `after_reply` as soon as the server has settled one.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Line:
         client: smtplib.SMTP,
         before_dot: Callable[[Mail], None],
         after_reply: Callable[[Delivery], None],
+        may_end: Callable[[], bool],
     ) -> None:
         assert client.sock is not None
         self.client = client
@@ -124,7 +126,7 @@ class Line:
         self.can_pipeline = client.has_extn("pipelining")
         self.knows_utf8 = client.has_extn("smtputf8")
         self.takes_8bit = client.has_extn("8bitmime")
-        self._before_dot, self._after_reply = before_dot, after_reply
+        self._before_dot, self._after_reply, self._may_end = before_dot, after_reply, may_end
         self.settled: list[Delivery] = []
         self.job: Job | None = None
         self._expected: deque[Step] = deque()
@@ -134,6 +136,12 @@ class Line:
         self._reply_lines: list[str] = []
         self._needs_reset = False
         self._dot_is_said = False
+        self.stands_still = False
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a mail has its dot and no answer yet."""
+        return self._dot_is_said
 
     @property
     def is_idle(self) -> bool:
@@ -153,9 +161,15 @@ class Line:
     def begin(self, job: Job) -> None:
         """Start on a mail. Raises BrokenLine."""
         self.job = job
-        self._dot_is_said = False
+        self._dot_is_said = self.stands_still = False
         self._say(self._envelope(job))
         self.write()
+
+    def go_on(self) -> None:
+        """Send the content that stood still, if it may go by now. Raises BrokenLine."""
+        if self.stands_still and self.job is not None:
+            self._say_content(self.job)
+            self.write()
 
     def read(self) -> None:
         """Take in what came and go on with the dialogue. Raises BrokenLine; `settled` holds good even then."""
@@ -231,6 +245,9 @@ class Line:
             self._out += command
 
     def _say_content(self, job: Job) -> None:
+        self.stands_still = not self._may_end()
+        if self.stands_still:
+            return
         self._before_dot(job.mail)
         self._dot_is_said = True
         self._say([(Step.DOT, job.content)])
