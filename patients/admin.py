@@ -30,6 +30,7 @@ from portal.permissions import within
 from portal.staff_admin import ClinicFilter, link
 from portal.staff_forms import ConfirmForm
 from portal.staff_site import staff_of
+from procedures.timeline import title_of
 
 __all__ = ["alert_admin", "audit_admin"]
 
@@ -322,11 +323,21 @@ class ImagingRequestAdmin(RecordAdmin):
     """X-rays that a pathway asks for, in every state. What waits for a booking has its own page."""
 
     patient_path = "episode__patient"
-    list_display = ("patient_link", "step", "window_from", "window_until", "state", "booked_for")
+    list_display = ("patient_link", "xray", "window_from", "window_until", "state", "booked_for")
     list_display_links = None
     list_filter = ("status", XrayWhen, ClinicFilter)
     list_select_related = ("episode__patient__clinic", "step", "appointment")
     ordering = ("window_from", "id")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[ImagingRequest]:
+        """With the words of the steps that ask for them."""
+        rows: models.QuerySet[ImagingRequest] = super().get_queryset(request)
+        return rows.prefetch_related("step__texts")
+
+    @display(description=_("X-ray"), ordering="step__key")
+    def xray(self, row: ImagingRequest) -> str:
+        """Which of the pathway's X-rays it is."""
+        return title_of(row.step, row.episode.patient.clinic.language)
 
     @display(
         description=_("state"), ordering="status",

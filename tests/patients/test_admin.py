@@ -74,6 +74,16 @@ def test_a_row_of_another_clinic_cannot_be_opened(clinics, sign_in, name) -> Non
     assert client.get(reverse(f"admin:{name}_change", args=[far.pk])).status_code == 404
 
 
+def test_the_list_of_xrays_names_them_in_words(planned, sign_in) -> None:
+    request = ImagingRequest.objects.filter(episode__patient__clinic=planned.clinic)[0]
+    text = request.step.texts.get(language=planned.clinic.language)
+
+    page = sign_in(planned.manager).get(_list("patients_imagingrequest")).content.decode()
+
+    assert f">{text.title}<" in page
+    assert request.step.key not in page
+
+
 @pytest.mark.parametrize("name", RECORD_LISTS[:4])
 def test_a_row_leads_to_the_patients_page(clinics, sign_in, name) -> None:
     response = sign_in(clinics.manager).get(_list(name))
@@ -274,7 +284,7 @@ QUERIES = {
     "patients_patient": 9,
     "patients_episode": 10,
     "patients_appointment": 9,
-    "patients_imagingrequest": 9,
+    "patients_imagingrequest": 10,
     "reminders_reminder": 10,
     "reminders_message": 6,
     "reminders_suppression": 5,
