@@ -18,6 +18,7 @@ from procedures.loading.catalogue import Catalogue
 pytest_plugins = [
     "tests.migrated",
     "tests.grounds",
+    "tests.beside",
     "tests.processes",
     "tests.smtp",
     "tests.browser",

@@ -344,7 +344,6 @@ def test_a_clock_that_is_stepped_two_hours_either_way(crowd, server, size, note)
 
 
 @pytest.mark.server
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="a file has no server")
 def test_a_database_that_goes_away_and_comes_back(crowd, server, size, note):
     """All connections are ended again and again; alone on its server the test has it crash and recover too."""
     fill(size.mails)

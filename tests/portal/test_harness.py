@@ -48,6 +48,20 @@ def test_the_database_is_the_one_asked_for():
     assert connection.vendor == wanted
 
 
+def test_what_opens_no_database_is_run_beside_one_kind(request):
+    assert request.node.get_closest_marker("once")
+
+
+def test_what_may_open_one_is_run_beside_both(request, people):
+    assert request.node.get_closest_marker("once") is None
+
+
+@pytest.mark.django_db
+@pytest.mark.server
+def test_what_only_a_server_can_do_is_asked_of_one():
+    assert connection.vendor != "sqlite"
+
+
 @pytest.mark.fault
 def test_a_worker_takes_tasks_from_the_broker(worker, broker):
     app.send_task("celery.ping")

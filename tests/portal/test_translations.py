@@ -17,8 +17,6 @@ from django.utils.translation import gettext, ngettext
 from portal import checks, preflight, translations
 from portal.management.commands import run
 
-pytestmark = pytest.mark.once
-
 ROOT = Path(settings.BASE_DIR)
 LOCALE = ROOT / "locale"
 # Every text, or every one that a patient, parent or carer can meet.

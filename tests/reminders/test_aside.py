@@ -101,7 +101,6 @@ def test_what_could_not_be_stored_goes_in_the_next_run(due, smtp_server, monkeyp
 
 
 @pytest.mark.server
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="nothing is prepared there")
 def test_a_pooler_that_changes_connections_only_costs_time(due, smtp_server, monkeypatch):
     board, answers = boarding.board, []
 

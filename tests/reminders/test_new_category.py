@@ -59,7 +59,6 @@ def test_a_new_kind_is_planned_sent_labelled_and_stopped(sleep, stopped_clock, s
     assert len(smtp_server.delivered) == 1
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     "module",
     [
