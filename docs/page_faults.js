@@ -67,7 +67,8 @@
   });
 
   for (const element of document.querySelectorAll("body *")) {
-    if (!isHidden(element) && scrolls(element) && element.scrollWidth > element.clientWidth + 1) say("scrolls sideways", element);
+    const isTooFull = scrolls(element) && element.scrollWidth > element.clientWidth + 1;
+    if (isTooFull && element.tabIndex < 0 && !isHidden(element)) say("scrolls sideways, and not by the keyboard", element);
   }
 
   // WCAG 2.5.8. A label belongs to what it names; a link within a sentence may be as high as its line.

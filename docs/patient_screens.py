@@ -56,7 +56,6 @@ PATIENT = (
     Shot("totp-errors", "/accounts/2fa/totp/activate/", sends=FORM),
     Shot("reminders-errors", "/settings/reminders/", sends=FORM),
     Shot("who-can-see-folds", "/who-can-see/", opens="main details"),
-    Shot("my-data-html", "/my-data/", first=("/my-data/download/html/$",)),
     Shot("guide-contents", "/guide/", first=("/guide/[^/]+/$",)),
     Shot("guide-page", "/my-guide/", first=("/guide/(?!.*(print|pdf))[^/]+/[^/]+/$",)),
     Shot("guide-print", "/my-guide/", first=("/guide/[^/]+/print/$",)),

@@ -312,6 +312,15 @@ def test_staff_set_up_a_second_factor_and_sign_in_with_it(people, client, settin
     assert client.get("/admin/").status_code == 200
 
 
+def test_who_looked_at_their_address_may_still_add_a_way_in(people, client):
+    client.post(LOGIN, {"login": people.patient.user.email, "password": PASSWORD})
+    assert client.get("/accounts/email/").status_code == 200
+    again = client.get("/accounts/2fa/totp/activate/").headers["Location"]
+    answer = client.post(again, {"password": PASSWORD}, follow=True)
+    assert answer.redirect_chain == [("/accounts/2fa/totp/activate/", 302)]
+    assert client.session["mfa.totp.secret"] in answer.text
+
+
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
