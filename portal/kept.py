@@ -6,6 +6,7 @@ reader, no request, no form token. Everything that it is told of is part of what
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -13,7 +14,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 
-# Pieces of one process; more than this and it starts anew, so that memory stays bounded.
+# Pieces of one process; with one more the oldest goes, so that memory stays bounded.
 MOST = 500
 
 
@@ -30,14 +31,14 @@ _pieces: dict[_Key, SafeString] = {}
 def kept(name: str, **values: Any) -> SafeString:
     """A template of the folder `kept`, in the language in force, rendered with `values` alone.
 
-    Values are texts, numbers, truth values, tuples of them, and `Constant`s. Raises TypeError for
-    anything else: a row may change, and may be somebody's own.
+    Values are texts, numbers, truth values, days, tuples of them, and `Constant`s. Raises TypeError
+    for anything else: a row may change, and may be somebody's own.
     """
     key = (name, translation.get_language(), *map(_key, values.items()))
     piece = _pieces.get(key)
     if piece is None:
         if len(_pieces) >= MOST:
-            forget()
+            _pieces.pop(next(iter(_pieces)), None)
         piece = _pieces[key] = render_to_string(f"kept/{name}.html", values)
     return piece
 
@@ -53,6 +54,6 @@ def _key(value: Any) -> Any:
         return type(value), *map(_key, value)
     if isinstance(value, Promise):
         return str(value)
-    if value is None or isinstance(value, str | int | Constant):
+    if value is None or isinstance(value, str | int | date | Constant):
         return type(value), value
     raise TypeError(f"A piece of a page cannot be kept by {type(value).__name__}.")

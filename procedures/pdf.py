@@ -15,8 +15,8 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from portal.day_words import date_format
-from procedures.guide import Guide, Section
-from procedures.models import Fact, Page
+from procedures.guide import Cited, Guide, Section
+from procedures.models import Page
 
 FONT = "Helvetica"
 ENCODING = "windows-1252"
@@ -113,12 +113,12 @@ def _open(section: Section) -> str:
     }
 
 
-def _facts(facts: Iterable[Fact]) -> str:
+def _facts(facts: Iterable[Cited]) -> str:
     return "".join(f"<li>{escape(letters(_of_fact(fact)))}</li>" for fact in facts)
 
 
-def _of_fact(fact: Fact) -> str:
-    publishers = "; ".join(source.publisher for source in fact.sources.all())
+def _of_fact(fact: Cited) -> str:
+    publishers = "; ".join(fact.publishers)
     if fact.reviewed_on:
         who = {"who": fact.reviewed_by, "day": date_format(fact.reviewed_on, "j M Y")}
         review = _("Reviewed by %(who)s, %(day)s.") % who

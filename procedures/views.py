@@ -12,7 +12,16 @@ from django.views.decorators.http import require_http_methods
 
 from portal import clock
 from portal.models import Clinic, User
-from procedures.guide import Guide, Section, clinic_of_reader, guides, plans_of, sections_of
+from procedures.guide import (
+    Guide,
+    Section,
+    clinic_of_reader,
+    guide_to,
+    plans_of,
+    sections_of,
+    sections_of_all,
+    topics,
+)
 from procedures.models import Page
 from procedures.search import search
 
@@ -26,7 +35,7 @@ def guide_list(request: HttpRequest) -> HttpResponse:
     context = {
         "query": query,
         "hits": search(query, user.language, clinic=clinic) if query else [],
-        "guides": guides(user.language),
+        "topics": topics(user.language),
         "clinic": clinic,
     }
     return render(request, "procedures/guide_list.html", context)
@@ -101,14 +110,14 @@ def guide_pdf(request: HttpRequest, procedure: str) -> HttpResponse:
 
 
 def _chapters(found: Guide, clinic: Clinic | None) -> list[tuple[Page, list[Section]]]:
-    return [(page, sections_of(page, clinic)) for page in found.pages]
+    return list(zip(found.pages, sections_of_all(found.pages, clinic), strict=True))
 
 
 def _guide_or_404(request: HttpRequest, key: str) -> Guide:
-    for found in guides(cast("User", request.user).language):
-        if found.procedure.key == key:
-            return found
-    raise Http404
+    found = guide_to(key, cast("User", request.user).language)
+    if found is None:
+        raise Http404
+    return found
 
 
 def _crumbs(found: Guide, *, is_last: bool = True) -> list[dict[str, str]]:

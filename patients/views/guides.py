@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from patients.care import Care, care_of
 from patients.models import Episode
-from procedures.guide import Guide, Stage, guide_for, guides, page_at
+from procedures.guide import Guide, Stage, guide_for, guides_to, page_at
 from procedures.models import Audience, Page
 
 # Who is at home is not always entered at once; after so long nobody is still in hospital.
@@ -49,9 +49,11 @@ def _own_guides(care: Care) -> Iterator[OwnGuide]:
     episodes = list(rows.select_related("procedure").prefetch_related("anchor_dates"))
     # What is over is left out, unless there is nothing else.
     shown = [row for row in episodes if row.is_open] or episodes
-    by_procedure = {one.procedure: one for one in guides(care.reader.language)}
+    procedures = {row.procedure_id: row.procedure for row in shown}
+    found_guides = guides_to(procedures.values(), care.reader.language)
+    by_procedure = {one.procedure.pk: one for one in found_guides}
     for episode in shown:
-        if found := by_procedure.get(episode.procedure):
+        if found := by_procedure.get(episode.procedure_id):
             guide = guide_for(found, _audience(care, episode))
             yield OwnGuide(episode, guide, page_at(guide, stage_of(episode, care.today)))
 

@@ -1,6 +1,7 @@
 """Pieces of pages that are rendered once: what they are kept by, and what they can never hold."""
 
 import re
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,7 +74,19 @@ class TestWhatAPieceIsKeptBy:
         for number in range(10):
             names(name=f"Clinic {number}")
 
-        assert len(keeping._pieces) <= 3
+        assert len(keeping._pieces) == 3
+
+    def test_the_oldest_piece_goes_first(self, monkeypatch):
+        monkeypatch.setattr(keeping, "MOST", 2)
+        first, second = names(name="First"), names(name="Second")
+        names(name="Third")
+
+        assert names(name="Second") is second
+        assert names(name="First") is not first
+
+    def test_a_day_tells_pieces_apart(self):
+        assert keeping._key(date(2026, 5, 4)) == keeping._key(date(2026, 5, 4))
+        assert keeping._key(date(2026, 5, 4)) != keeping._key("2026-05-04")
 
 
 class TestWhatAPieceCannotHold:

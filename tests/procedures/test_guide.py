@@ -1,6 +1,6 @@
 """The guide: every page opens, says where it comes from, and asks the surgeon where nothing is decided."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
@@ -10,7 +10,7 @@ from django.utils.html import strip_tags
 from portal.models import Invitation
 from procedures.actions import approve_version
 from procedures.demo import settle_demo_clinic
-from procedures.guide import clinic_of_reader, guides, pages_in, sections_of
+from procedures.guide import clinic_of_reader, guides, pages_in, sections_of, sections_of_all
 from procedures.loading import load_catalogue, read_catalogue
 from procedures.models import Page, PathwayVersion
 from procedures.reading_level import reading_age, spanish_ease
@@ -190,6 +190,29 @@ def test_loading_pages_twice_changes_nothing(guide, files):
     assert (report.counts["new"], report.counts["changed"]) == (0, 0)
 
 
+def test_what_changes_shows_on_the_next_reading(client, guide):
+    before = client.get("/guide/pao/pao-weeks/").text
+    section = Page.objects.get(key="pao-weeks", language="en-gb").sections.get(key="help")
+    section.heading = "Help & more"
+    section.save()
+    section.facts.update(reviewed_by="Dr Ruiz", reviewed_on=date(2026, 5, 4))
+    Page.objects.filter(key="pao-weeks").update(title="Weeks & months")
+
+    text = client.get("/guide/pao/pao-weeks/").text
+    assert "Not reviewed by a clinician yet." in before
+    assert "Help &amp; more</h2>" in text
+    assert "Reviewed by Dr Ruiz, 4 May 2026." in text
+    assert "Weeks &amp; months</strong>" in client.get("/guide/pao/").text
+
+
+def test_all_pages_at_once_cost_no_more_queries_than_one(guide, django_assert_num_queries):
+    pages = pages_in("en-gb")
+    assert len(pages) > 1
+
+    with django_assert_num_queries(7):
+        sections_of_all(pages, guide)
+
+
 # ---- Whose decisions a reader sees ----
 
 
@@ -264,7 +287,7 @@ def test_every_page_as_it_is_read_can_be_read_at_eleven_and_cites_sources(db):
         if reading_age(words) > 11:
             too_hard[page.key] = round(reading_age(words), 1)
         for section in sections:
-            if not section.facts or not all(fact.sources.all() for fact in section.facts):
+            if not section.facts or not all(fact.publishers for fact in section.facts):
                 unsourced.append((page.key, section.key))
 
     assert too_hard == {}
