@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import DateField, Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from patients.models import Patient, RelatedPerson
 from patients.querysets import READER, USER, asked_by
@@ -39,6 +40,18 @@ class Care:
     def is_own(self) -> bool:
         """Whether the reader is the patient."""
         return self.patient is not None and self.patient.user_id == self.reader.pk
+
+    def knows(self, person_id: UUID | None) -> bool:
+        """Whether the reader may learn who somebody is, who is no staff: parents may live apart."""
+        if self.is_own or person_id == self.reader.pk:
+            return True
+        return self.patient is not None and person_id == self.patient.user_id
+
+    def name_of(self, person: User) -> str:
+        """A person's name; another parent's or carer's is told to the patient alone."""
+        if person.is_staff or self.knows(person.pk):
+            return str(person)
+        return _("Another parent or carer")
 
     @property
     def zone(self) -> ZoneInfo:
@@ -127,3 +140,11 @@ def _has_full_view(reader: User, patient: Patient) -> bool:
 def choose(request: HttpRequest, patient: Patient) -> None:
     """Show this patient's pages from now on."""
     request.session[CHOSEN] = str(patient.pk)
+
+
+def phone_for(care: Care) -> str:
+    """The number in the patient's record; empty for a parent where it may be the other one's. At most one query."""
+    if care.patient is None or not care.has_full_view or not care.patient.phone:
+        return ""
+    others = RelatedPerson.objects.filter(patient=care.patient).exclude(user=care.reader)
+    return care.patient.phone if care.is_own or not others.exists() else ""

@@ -9,7 +9,9 @@ from datetime import date
 
 from django.db.models import Exists, OuterRef
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
+from patients.care import Care
 from patients.models import ConsentDecision, Episode
 from patients.querysets import ConsentDecisionQuerySet
 from procedures.markdown import to_html
@@ -21,12 +23,16 @@ Decision = ConsentDecision.Decision
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One consent of one episode: the version that is published, and what was decided, the latest first."""
+    """One consent of one episode: the version that is published, and what was decided, the latest first.
+
+    `care` is whose page it stands on; None on pages of staff.
+    """
 
     episode: Episode
     form: ConsentForm
     language: str
     decisions: Sequence[ConsentDecision] = field(default_factory=tuple)
+    care: Care | None = None
 
     @property
     def title(self) -> str:
@@ -60,6 +66,14 @@ class Standing:
         return self.last is not None and self.last.decision == Decision.GIVEN
 
     @property
+    def signed_by(self) -> str:
+        """The name that was typed, as far as the reader may know it; empty where nothing is signed."""
+        if self.last is None or not self.is_given:
+            return ""
+        is_known = self.care is None or self.care.knows(self.last.by_id)
+        return self.last.signed_name if is_known else _("Another parent or carer")
+
+    @property
     def is_outdated(self) -> bool:
         """Whether what was signed is an earlier version."""
         return self.is_given and self.last is not None and self.last.form_id != self.form.pk
@@ -70,7 +84,9 @@ class Standing:
         return self.last is None or self.last.decision == Decision.NOT_YET or self.is_outdated
 
 
-def standings_of(episodes: Collection[Episode], language: str, today: date) -> list[Standing]:
+def standings_of(
+    episodes: Collection[Episode], language: str, today: date, care: Care | None = None
+) -> list[Standing]:
     """Every published consent of these episodes, which are of one patient. Two queries."""
     episodes = list(episodes)
     if not episodes:
@@ -86,7 +102,9 @@ def standings_of(episodes: Collection[Episode], language: str, today: date) -> l
     for row in rows.select_related("by", "form"):
         made[row.episode_id, row.form.key].append(row)
     return [
-        Standing(episode, form, in_language(form.words, language)[0], made[episode.pk, form.key])
+        Standing(
+            episode, form, in_language(form.words, language)[0], made[episode.pk, form.key], care
+        )
         for form in forms
         for episode in episodes
     ]

@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from patients.care import Care, care_of
+from patients.care import Care, care_of, phone_for
 from patients.views import no_record
 from portal import audit
 from reminders.export import gather
@@ -26,7 +26,8 @@ def my_data(request: HttpRequest) -> HttpResponse:
     care = care_of(request, "my_data.read")
     if care.patient is None:
         return no_record(request)
-    return render(request, "reminders/my_data.html", {"care": care})
+    context = {"care": care, "phone": phone_for(care)}
+    return render(request, "reminders/my_data.html", context)
 
 
 @require_safe
@@ -74,7 +75,10 @@ def _pdf(care: Care) -> bytes | None:
 
 
 def _json(care: Care) -> str:
-    parts = {part.key: [dict(row) for row in part.rows] for part in gather(care)}
+    parts = {
+        part.key: [{one.name: one.value for one in row} for row in part.rows]
+        for part in gather(care)
+    }
     return json.dumps(parts, ensure_ascii=False, indent=2)
 
 

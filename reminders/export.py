@@ -1,22 +1,22 @@
 """Everything the clinic keeps about a patient, for who may read all of it: gathered once, shown in several forms.
 
 Row by row from the models themselves, so that a new field is in the next download. Left out are keys and
-secrets, other parents' names and addresses, a result that is not released, and what the machine keeps for itself.
+secrets, other parents' names, addresses and words about themselves, a result that is not released, what staff write
+for each other, and what the machine keeps for itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from typing import Any
+from datetime import UTC, date, datetime, time
+from typing import Any, NamedTuple
 
 from django.db import models
 from django.utils import timezone
-from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from patients.care import Care
+from patients.care import Care, phone_for
 from patients.models import (
     Alert,
     AnchorDate,
@@ -34,8 +34,14 @@ from patients.models import (
     SmokeFreePlan,
     StepResponse,
 )
+from portal.day_words import date_format, time_format
 from portal.models import User
+from procedures.models import Step
+from procedures.timing import anchor_name
+from reminders.export_labels import label_of
 from reminders.models import Message, Preference, Reminder
+from reminders.reasons import reason as in_words
+from reminders.staff_plan import title_of
 
 # Keys, secrets, and what only the machine reads.
 HIDDEN = frozenset(
@@ -44,28 +50,43 @@ HIDDEN = frozenset(
         "user_permissions", "lease_until", "claimed_by", "attempts", "headers", "html", "calendar", "digest",
         "message_id", "last_response", "sequence", "changed_at", "patient", "clinic", "flags", "context",
         "counted_from", "questionnaire_version", "rule_key", "sign", "step_key", "occurrence", "correction",
-        "valid_until", "settled_at", "message", "is_essential", "merged_into", "episode",
+        "valid_until", "settled_at", "message", "is_essential", "merged_into", "episode", "session_round",
+        "is_pinned", "due_at", "check_in", "slip",
     }
 )  # fmt: skip
+# What one parent wrote may say how to reach them, or who they are: the other one does not read it.
+OTHERS_OWN: Mapping[type[models.Model], frozenset[str]] = {
+    MoveRequest: frozenset({"reason", "wishes"}),
+    ConsentDecision: frozenset({"signed_name", "relationship", "note"}),
+}
+
+
+class Entry(NamedTuple):
+    """One value: the field's name and plain value for programs, its label and words for people."""
+
+    name: str
+    value: Any
+    label: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One kind of thing: its name, and each row as pairs of a label and a value in words."""
+    """One kind of thing: its name, and each row with what is known of it."""
 
     key: str
     title: str
-    rows: list[list[tuple[str, str]]]
+    rows: list[list[Entry]]
 
 
 def gather(care: Care) -> list[Part]:
     """Every part, in the order of reading. A constant number of queries. `care` must have the full view."""
     return [
-        Part(key, title, [_row(care, one) for one in rows]) for key, title, rows in _sources(care)
+        Part(key, title, [_row(care, one) for one in rows]) for key, title, rows in sources(care)
     ]
 
 
-def _sources(care: Care) -> Iterator[tuple[str, str, Iterable[models.Model]]]:
+def sources(care: Care) -> Iterator[tuple[str, str, Iterable[models.Model]]]:
     patient = care.patient
     own = {"episode__patient": patient}
     links = RelatedPerson.objects.own(care.reader).filter(patient=patient).select_related("user")
@@ -95,7 +116,8 @@ def _sources(care: Care) -> Iterator[tuple[str, str, Iterable[models.Model]]]:
         _("Wishes for another time"),
         _of(MoveRequest, care, wishes, "appointment", "by", "answered_by"),
     )
-    yield "xrays", _("X-rays"), _of(ImagingRequest, care, own, "step", "appointment", "released_by")
+    xrays = _of(ImagingRequest, care, own, "step", "appointment", "released_by", "resulted_by")
+    yield "xrays", _("X-rays"), xrays.prefetch_related("step__texts")
     yield from _told(care, own)
     yield from _sent(care)
 
@@ -104,7 +126,7 @@ def _told(care: Care, own: dict[str, Any]) -> Iterator[tuple[str, str, Iterable[
     answers = StepResponse.objects.filter(episode__in=_episodes(care))
     plans = SmokeFreePlan.objects.filter(episode__in=_episodes(care))
     logs = {"prescription__episode__patient": care.patient}
-    yield "answers", _("Answers to steps"), answers.select_related("step", "by", "replied_by")
+    yield "answers", _("Answers to steps"), _with_titles(answers, "by", "replied_by")
     yield "check_ins", _("Check-ins"), _of(CheckIn, care, own, "questionnaire", "by")
     yield (
         "alerts",
@@ -131,7 +153,7 @@ def _sent(care: Care) -> Iterator[tuple[str, str, Iterable[models.Model]]]:
     yield (
         "reminders",
         _("Your reminders"),
-        reminders.select_related("step", "recipient").order_by("due_at", "id"),
+        _with_titles(reminders, "recipient", "appointment").order_by("due_at", "id"),
     )
     yield (
         "preferences",
@@ -148,41 +170,65 @@ def _of(model: Any, care: Care, which: dict[str, Any], *related: str) -> Any:
     return model.objects.own(care.reader).filter(**which).select_related(*related)
 
 
-def _row(care: Care, row: models.Model) -> list[tuple[str, str]]:
+def _with_titles(rows: Any, *related: str) -> Any:
+    return rows.select_related("step", *related).prefetch_related("step__texts")
+
+
+def _row(care: Care, row: models.Model) -> list[Entry]:
     found = []
     for field in row._meta.concrete_fields:
-        if field.name in HIDDEN or _is_held_back(row, field.name):
+        if field.name in HIDDEN or _is_held_back(care, row, field.name):
             continue
-        value = _in_words(care, row, field)
-        if value:
-            label = str(field.verbose_name)
-            found.append((label[:1].upper() + label[1:], value))
+        if words := _in_words(care, row, field):
+            found.append(Entry(field.name, _for_programs(care, row, field), label_of(field), words))
     return found
 
 
-def _is_held_back(row: models.Model, name: str) -> bool:
-    """Whether the clinic has not released it yet."""
-    is_result = name in {"result_note", "resulted_at", "resulted_by"}
-    return isinstance(row, ImagingRequest) and is_result and row.released_at is None
+def _is_held_back(care: Care, row: models.Model, name: str) -> bool:
+    """What the clinic has not released yet, what staff wrote for each other, and what is another parent's own."""
+    match row:
+        case ImagingRequest():
+            is_result = name in {"result_note", "resulted_at", "resulted_by"}
+            return is_result and row.released_at is None
+        case Alert():
+            return name == "note"
+        case Patient():
+            return name == "phone" and not phone_for(care)
+        case MoveRequest() | ConsentDecision():
+            return name in OTHERS_OWN[type(row)] and not care.knows(row.by_id)
+    return False
 
 
 def _in_words(care: Care, row: models.Model, field: Any) -> str:
     if field.choices:
         return str(getattr(row, f"get_{field.name}_display")())
     value = getattr(row, field.name)
+    match field.name:
+        case "answers":
+            return "\n".join(f"{one['label']}: {one['shown']}" for one in value)
+        case "anchor":
+            return anchor_name(value)
+        case "reason" if isinstance(row, Reminder):
+            return in_words(value) if value else ""
+        case "step" if value is not None:
+            return title_of(value, care.reader.language)
+    return care.name_of(value) if isinstance(value, User) else _plain(value)
+
+
+def _for_programs(care: Care, row: models.Model, field: Any) -> Any:
+    """The value itself: dates and moments as ISO 8601, codes as they are kept, what it points to by its name."""
+    value = getattr(row, field.name)
     if isinstance(value, User):
-        return _person(care, value)
+        return care.name_of(value)
     if field.name == "answers":
-        return "\n".join(f"{one['label']}: {one['shown']}" for one in value)
-    return _plain(value)
-
-
-def _person(care: Care, user: User) -> str:
-    """A person's name; another parent's stays hidden from a parent."""
-    is_patient = care.patient is not None and user.pk == care.patient.user_id
-    if care.is_own or user.is_staff or is_patient or user.pk == care.reader.pk:
-        return str(user)
-    return _("Another parent or carer")
+        return value
+    if isinstance(value, Step):
+        return value.key
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return value if isinstance(value, bool | int) else str(value)
 
 
 def _plain(value: object) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from patients.care import Care
+from portal.day_words import date_format
 from procedures.pdf import BODY, CHAPTER, SMALL, TITLE, Sheets
 from reminders.export import Part
 
@@ -25,6 +25,6 @@ def parts_as_pdf(parts: Iterable[Part], care: Care) -> bytes:
             sheets.ln(4)
             sheets.line_of(part.title, CHAPTER, style="B")
         for row in part.rows:
-            sheets.line_of("\n".join(f"{label}: {value}" for label, value in row), BODY)
+            sheets.line_of("\n".join(f"{one.label}: {one.words}" for one in row), BODY)
             sheets.ln(2)
     return bytes(sheets.output())

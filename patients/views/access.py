@@ -90,7 +90,7 @@ def ask_access_end(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _person(care: Care, link: RelatedPerson) -> dict[str, object]:
     """One parent or carer. Parents see that there is another one, and not who: they may live apart."""
-    is_named = care.is_own or link.user_id == care.reader.pk
+    is_named = care.knows(link.user_id)
     return {
         "pk": link.pk if is_named else None,
         "is_asked": link.end_asked_at is not None,
@@ -119,5 +119,4 @@ def _who(care: Care, event: AuditEvent) -> str:
         return _("%(name)s, clinic staff") % {"name": event.actor_label}
     if actor.pk == care.reader.pk:
         return _("You")
-    is_patient = care.patient is not None and actor.pk == care.patient.user_id
-    return event.actor_label if care.is_own or is_patient else _("Another parent or carer")
+    return event.actor_label if care.knows(actor.pk) else _("Another parent or carer")

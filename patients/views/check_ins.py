@@ -82,7 +82,7 @@ def check_in_result(request: HttpRequest, pk: UUID) -> HttpResponse:
     own = CheckIn.objects.own(request.user)
     sent = get_object_or_404(own.select_related("episode__patient__clinic", "by"), pk=pk)
     care = _full_care(request, "check_in.read", sent.episode.patient_id)
-    context = {"care": care, "sent": sent, "active": "check_in"}
+    context = {"care": care, "sent": sent, "by": care.name_of(sent.by), "active": "check_in"}
     return render(request, "patients/check_in_result.html", context)
 
 
@@ -96,7 +96,7 @@ def check_in_history(request: HttpRequest) -> HttpResponse:
     page = Paginator(rows.select_related("by"), A_PAGE).get_page(request.GET.get("page"))
     context = {
         "care": care,
-        "sent": page.object_list,
+        "sent": [(row, care.name_of(row.by)) for row in page.object_list],
         "trends": trends_of(rows[:SHOWN]),
         "newer_url": f"?page={page.previous_page_number()}" if page.has_previous() else "",
         "older_url": f"?page={page.next_page_number()}" if page.has_next() else "",

@@ -57,7 +57,7 @@ def consents(request: HttpRequest) -> HttpResponse:
     found = list(rows)
     for row in found:
         row.patient = care.patient
-    standings = standings_of(found, care.reader.language, care.today)
+    standings = standings_of(found, care.reader.language, care.today, care)
     # Of a closed plan only what was decided is of interest.
     shown = [one for one in standings if one.episode.is_open or one.decisions]
     context = {"care": care, "standings": shown, "has_several": len(found) > 1}
@@ -70,7 +70,7 @@ def consent(request: HttpRequest, pk: UUID, key: str) -> HttpResponse:
     rows = Episode.objects.own(request.user).select_related("procedure", "patient__clinic")
     episode = get_object_or_404(rows, pk=pk)
     care = _full_care(request, episode.patient_id)
-    standings = standings_of([episode], care.reader.language, care.today)
+    standings = standings_of([episode], care.reader.language, care.today, care)
     standing = next((one for one in standings if one.form.key == key), None)
     if standing is None:
         raise Http404

@@ -21,7 +21,7 @@ from patients.actions.contacts import (
     open_email_change,
     stop_email_change,
 )
-from patients.care import care_of
+from patients.care import care_of, phone_for
 from patients.views.access import no_record
 from portal import clock
 
@@ -59,14 +59,22 @@ def contact_phone(request: HttpRequest) -> HttpResponse:
         return no_record(request)
     if not care.has_full_view:
         raise Http404
-    form = PhoneForm(request.POST or None, initial={"phone": care.patient.phone})
+    shown = phone_for(care)
+    is_hidden = bool(care.patient.phone) and not shown
+    form = PhoneForm(request.POST or None, initial={"phone": shown})
+    # What somebody does not see they must not take away by leaving the box empty.
+    form.fields["phone"].required = is_hidden
     if request.method == "POST" and form.is_valid():
         correct_phone(
             patient=care.patient, phone=form.cleaned_data["phone"], by=care.reader, now=care.now
         )
         notes.success(request, _("The phone number is saved."))
         return redirect("reminders:my_data")
-    context = {"care": care, "form": form, "active": "my_data", "title": _("Phone number")}
+    context = {
+        "care": care, "form": form, "active": "my_data", "title": _("Phone number"),
+        "intro": _("The clinic has a number, which may be another parent's or carer's. We do not show it here. If you "
+                   "write one, it takes its place.") if is_hidden else "",
+    }  # fmt: skip
     return render(request, "patients/contact.html", context)
 
 

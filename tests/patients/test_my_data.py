@@ -2,18 +2,25 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from patients.actions.contacts import ask_email_change
-from patients.models import EmailChange, RelatedPerson
+from patients.care import Care
+from patients.models import Alert, EmailChange, RelatedPerson
 from portal import mail
 from portal.models import AuditEvent, OutboxMail, User
+from procedures.models import ConsentForm
+from reminders.export import HIDDEN, sources
+from reminders.export_labels import label_of
 from tests.factories import NOW, make_appointment, make_message, make_reminder
+from tests.patients.check_ins import answers_for, discharged
 from tests.patients.consents import decided, published
 from tests.patients.exercises import prescribed
+from tests.patients.fhir_r4 import faults
 from tests.patients.smoking import slip, stopped
 from tests.patients.wishes import wished
 
@@ -30,7 +37,7 @@ def patient(people, sign_in):
 
 
 @pytest.fixture
-def full(people):
+def full(people, questionnaires):
     """A record with something of everything."""
     visit = make_appointment(people.episode, location=people.location, note="Bring CRUTCHES")
     wished(people, visit, reason="I WORK")
@@ -39,11 +46,17 @@ def full(people):
     decided(people.episode, published(people), now=NOW)
     row = make_reminder(people.episode, people.adult_version.steps.get(key="insurer"))
     make_message(people.patient.user, people.clinic, [row], text="MAILED words")
+    make_reminder(people.episode, people.adult_version.steps.get(key="pack-bag"))
     xray = people.episode.imaging_requests.get()
     xray.status, xray.result_note, xray.resulted_at, xray.resulted_by = (
         "completed", "NOT RELEASED", NOW, people.surgeon,
     )  # fmt: skip
     xray.save()
+    discharged(people)
+    answers = answers_for(people.episode, breathing="yes", note="VERY tired")
+    browser = Client()
+    browser.force_login(people.carer)
+    assert browser.post(reverse("patients:check_in"), answers).status_code == 302
     return people
 
 
@@ -72,12 +85,73 @@ class TestDownload:
         assert answer["Content-Type"] == "application/fhir+json"
         assert (found["resourceType"], found["type"]) == ("Bundle", "collection")
         assert sorted(set(kinds)) == [
-            "Appointment", "Communication", "Consent", "EpisodeOfCare", "Patient", "RelatedPerson",
-            "ServiceRequest",
+            "Appointment", "Communication", "CommunicationRequest", "Consent", "EpisodeOfCare", "Flag", "Patient",
+            "QuestionnaireResponse", "RelatedPerson", "ServiceRequest",
         ]  # fmt: skip
         known = {entry["fullUrl"] for entry in found["entry"]}
         assert set(re.findall(r'"reference": "([^"]+)"', answer.content.decode())) <= known
         assert "NOT RELEASED" not in answer.content.decode()
+
+    def test_every_resource_is_what_fhir_r4_asks_for(self, full, patient):
+        found = json.loads(file_of(patient, "fhir").content)
+        assert faults(found) == []
+        assert len(found["entry"]) > 10
+
+    def test_only_the_latest_decision_about_a_consent_is_in_force(self, full, patient):
+        form = ConsentForm.objects.get(key="surgery")
+        decided(full.episode, form, "withdrawn", now=NOW + timedelta(minutes=1))
+        rows = [
+            entry["resource"] for entry in json.loads(file_of(patient, "fhir").content)["entry"]
+        ]
+        assert [row["status"] for row in rows if row["resourceType"] == "Consent"] == [
+            "inactive",
+            "inactive",
+        ]
+
+    def test_a_program_reads_plain_values(self, full, patient):
+        found = json.loads(file_of(patient, "json").content)
+        assert found["patient"][0]["birth_date"] == full.patient.birth_date.isoformat()
+        assert found["patient"][0]["uses_nicotine"] is True
+        visit = found["appointments"][0]
+        stored = full.episode.appointments.get()
+        assert (visit["kind"], visit["minutes"]) == (stored.kind, stored.minutes)
+        assert datetime.fromisoformat(visit["starts_at"]) == stored.starts_at
+        answers = {row["key"]: row["value"] for row in found["check_ins"][0]["answers"]}
+        assert (answers["breathing"], answers["temperature"]) == (True, 36.8)
+
+    @pytest.mark.parametrize(
+        ("language", "words"),
+        [
+            ("es", ["Fecha de nacimiento", "Haga la maleta", "de marzo de 2026"]),
+            ("ar", ['dir="rtl"', "تاريخ الميلاد"]),
+        ],
+    )
+    def test_it_speaks_the_readers_language(self, full, sign_in, language, words):
+        User.objects.filter(pk=full.patient.user_id).update(language=language)
+        page = file_of(sign_in(full.patient.user), "html").content.decode()
+        for wanted in words:
+            assert wanted in page
+        labels = set(re.findall("<dt><strong>([^<]+)", page))
+        assert len(labels) > 40
+        english = {
+            label
+            for label in labels
+            if re.search(r"\b(at|on|by|is|until|sent|step)\b", label, re.I)
+        }
+        assert english == set()
+
+    def test_every_field_has_a_name_in_words(self, full):
+        care = Care(full.patient.user, NOW, full.patient, [full.patient], True)
+        models = {getattr(rows, "model", User) for _key, _title, rows in sources(care)}
+        assert len(models) > 15
+        for model in models:
+            for field in model._meta.concrete_fields:
+                assert field.name in HIDDEN or label_of(field)
+
+    def test_notes_of_staff_for_each_other_stay_with_them(self, full, patient):
+        Alert.objects.filter(patient=full.patient).update(note="STAFF WORDS")
+        for form in ("html", "json", "fhir"):
+            assert "STAFF WORDS" not in file_of(patient, form).content.decode()
 
     def test_the_pdf_is_one(self, full, patient):
         assert file_of(patient, "pdf").content.startswith(b"%PDF-")
@@ -125,11 +199,11 @@ class TestDownload:
     @pytest.mark.parametrize("form", ["html", "fhir"])
     def test_it_costs_the_same_queries(self, full, patient, django_assert_num_queries, form):
         file_of(patient, form)
-        with django_assert_num_queries(28 if form == "html" else 16):
+        with django_assert_num_queries(31 if form == "html" else 20):
             file_of(patient, form)
         for _number in range(3):
             make_appointment(full.episode, location=full.location)
-        with django_assert_num_queries(28 if form == "html" else 16):
+        with django_assert_num_queries(31 if form == "html" else 20):
             file_of(patient, form)
 
 
