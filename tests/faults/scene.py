@@ -18,8 +18,9 @@ import pytest
 from django.utils import timezone
 
 from patients.models import Episode, Patient
-from portal.models import User
+from portal.models import Clinic, User
 from portal.processes import die_with_parent
+from procedures.models import PathwayVersion
 from reminders.models import Message, Reminder, SendingChannel
 from tests.factories import make_clinic, make_version
 from tests.processes import end, wait_until, worker_environment
@@ -46,6 +47,7 @@ class FaultyServer:
     is_frozen: bool = False
     refusals: tuple[str, ...] = ("451 4.3.0 try later", "452 4.2.2 full just now")
     delivered: list[Delivery] = field(default_factory=list)
+    taken_at: dict[str, float] = field(default_factory=dict)
     last_fault_at: float = 0.0
     chance: random.Random = field(default_factory=lambda: random.Random(7))
     _loop: asyncio.AbstractEventLoop | None = None
@@ -95,7 +97,7 @@ class FaultyServer:
             line = (await reader.readuntil(b"\r\n")).decode().strip()
             verb, reply = line[:4].upper(), "250 2.0.0 OK"
             while self.is_frozen:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.01)
             if verb == "EHLO":
                 reply = "250-faulty.test\r\n250-PIPELINING\r\n250 8BITMIME"
             elif verb == "MAIL":
@@ -114,6 +116,7 @@ class FaultyServer:
         if self.chance.random() < self.refuses:
             self.last_fault_at = time.monotonic()
             return self.chance.choice(self.refusals)
+        self.taken_at.setdefault(recipient, time.monotonic())
         self.delivered.append(Delivery(sender, [recipient], raw))
         if self.chance.random() < self.drops:
             self.last_fault_at = time.monotonic()
@@ -126,12 +129,8 @@ class FaultyServer:
         return Counter(str(mail.message["Message-ID"]) for mail in list(self.delivered))
 
 
-def fill(number: int, name: str = "p") -> list[Reminder]:
-    """A clinic that sends at any time, with one reminder due now for each of so many patients."""
-    now = timezone.now()
-    clinic = make_clinic(f"Clinic {name}", sending_from="00:00", sending_until="23:59:59")
-    version = make_version(clinic, {"bag": {}})
-    step = version.steps.get()
+def admit(clinic: Clinic, version: PathwayVersion, number: int, name: str) -> list[Episode]:
+    """So many patients of a clinic with an own login, each with an episode and no dates."""
     users = [User(email=f"{name}{n}@patients.example", name=f"Patient {n}") for n in range(number)]
     patients = [
         Patient(
@@ -140,26 +139,32 @@ def fill(number: int, name: str = "p") -> list[Reminder]:
         )
         for n, user in enumerate(users)
     ]  # fmt: skip
+    procedure = version.pathway.procedure
     episodes = [
-        Episode(patient=patient, procedure=version.pathway.procedure, version=version, side="left")
+        Episode(patient=patient, procedure=procedure, version=version, side="left")
         for patient in patients
     ]
+    for model, rows in ((User, users), (Patient, patients), (Episode, episodes)):
+        model.objects.bulk_create(rows, batch_size=500)
+    return episodes
+
+
+def fill(number: int, name: str = "p") -> list[Reminder]:
+    """A clinic that sends at any time, with one reminder due now for each of so many patients."""
+    now = timezone.now()
+    clinic = make_clinic(f"Clinic {name}", sending_from="00:00", sending_until="23:59:59")
+    version = make_version(clinic, {"bag": {}})
+    step = version.steps.get()
     reminders = [
         Reminder(
-            episode=episode, step=step, step_key=step.key, recipient=user, category=step.category,
-            local_date=now.date(), local_time=now.time().replace(microsecond=0), time_zone="UTC",
+            episode=episode, step=step, step_key=step.key, recipient=episode.patient.user,
+            category=step.category, local_date=now.date(),
+            local_time=now.time().replace(microsecond=0), time_zone="UTC",
             due_at=now, valid_until=now + timedelta(days=2),
         )
-        for episode, user in zip(episodes, users, strict=True)
+        for episode in admit(clinic, version, number, name)
     ]  # fmt: skip
-    for model, rows in (
-        (User, users),
-        (Patient, patients),
-        (Episode, episodes),
-        (Reminder, reminders),
-    ):
-        model.objects.bulk_create(rows, batch_size=500)
-    return reminders
+    return Reminder.objects.bulk_create(reminders, batch_size=500)
 
 
 class Crowd:
