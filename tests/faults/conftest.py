@@ -1,6 +1,7 @@
 """Fixtures and sizes of the fault tests. `make faults` runs them at full size.
 
-FAULTS=full asks for that; FAULTS_MAILS, FAULTS_KILLS and FAULTS_INTERLEAVINGS set these alone.
+FAULTS=full asks for that; FAULTS_MAILS, FAULTS_KILLS and FAULTS_INTERLEAVINGS set these alone, and
+FAULTS_STORY the number of the first story of the interleavings: many can be told in parts.
 """
 
 import os
@@ -25,6 +26,7 @@ class Size:
     sweepers: int = 2
     workers: int = 2
     interleavings: int = 40
+    first_story: int = 0
     seconds: float = 150
 
 
@@ -41,8 +43,11 @@ def size() -> Size:
     mails = int(os.environ.get("FAULTS_MAILS", size.mails))
     kills = int(os.environ.get("FAULTS_KILLS", size.kills))
     orders = int(os.environ.get("FAULTS_INTERLEAVINGS", size.interleavings))
+    story = int(os.environ.get("FAULTS_STORY", size.first_story))
     seconds = max(size.seconds, mails / 2)
-    return replace(size, mails=mails, kills=kills, interleavings=orders, seconds=seconds)
+    return replace(
+        size, mails=mails, kills=kills, interleavings=orders, first_story=story, seconds=seconds
+    )
 
 
 @pytest.fixture
