@@ -59,7 +59,22 @@ def _day_in(day: date, pattern: str, language: str) -> str:
 
 def time_format(value: time | datetime, pattern: str) -> str:
     """The time of day, in the language in force."""
-    return str(formats.time_format(value, localised(pattern, translation.get_language() or "")))
+    language = translation.get_language() or ""
+    if isinstance(value, datetime):
+        return str(formats.time_format(value, localised(pattern, language)))
+    return _time_in(value, pattern, language)
+
+
+@lru_cache(maxsize=512)
+def _time_in(at: time, pattern: str, language: str) -> str:
+    """A time of day in the language in force, which is `language`. The visits of a clinic begin at the same times."""
+    return str(formats.time_format(at, localised(pattern, language)))
+
+
+def day_and_time(day: date, at: time, pattern: str) -> str:
+    """A day, written by a British `pattern`, and a time of that day: Monday 4 May, 14:05."""
+    comma = COMMA.get(translation.get_language() or "", ", ")
+    return f"{date_format(day, pattern)}{comma}{time_format(at, 'H:i')}"
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages as notes
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet, UUIDField
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.dateparse import parse_datetime
@@ -15,52 +15,38 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from patients import visit_lines
 from patients.actions import ask_to_move, confirm_appointment, withdraw_move_request
 from patients.calendars import calendar_file
 from patients.care import Care, care_of, choose
 from patients.models import Appointment, MoveRequest, Patient
 from patients.models.wishes import bring_wishes
-from patients.querysets import NOW, READER, asked_by
+from patients.querysets import asked_by
 from patients.views.access import no_record
 from patients.visit_forms import AskMoveForm
 from portal import audit
-from portal.prepared import Blank, prepared
-
-# Visits of the past that are shown; older ones are the clinic's to look up.
-PAST_SHOWN = 10
-
-
-PATIENT = Blank("patient", UUIDField())
-
-
-def _visits() -> QuerySet[Any, Appointment]:
-    rows = Appointment.objects.own(READER).filter(episode__patient=PATIENT)
-    return rows.select_related("location")
+from portal.prepared import prepared
 
 
 @prepared
-def _ahead() -> QuerySet[Any, Appointment]:
-    return _visits().filter(starts_at__gte=NOW).exclude(status=Appointment.Status.FULFILLED)
-
-
-@prepared
-def _past() -> QuerySet[Any, Appointment]:
-    return _visits().filter(starts_at__lt=NOW).order_by("-starts_at")[:PAST_SHOWN]
+def _next() -> QuerySet[Any, Appointment]:
+    return visit_lines.ahead().select_related("location")[: visit_lines.IN_FULL]
 
 
 @require_safe
 def appointments(request: HttpRequest) -> HttpResponse:
-    """What is booked, soonest first, and what was: with place, directions and what to bring."""
+    """What is booked, soonest first: the next visits with all there is to know, then a line each; and what was."""
     care = care_of(request, "appointments.read")
     if care.patient is None:
         return no_record(request)
     asked = asked_by(care.reader) | {"patient": care.patient.pk, "now": care.now}
-    ahead = _ahead(**asked)
-    bring_wishes(ahead)
+    following = _next(**asked)
+    bring_wishes(following)
     context = {
         "care": care,
-        "ahead": ahead,
-        "past": _past(**asked),
+        "ahead": following,
+        "later": visit_lines.later(asked),
+        "past": visit_lines.past(asked),
         "shows_zone": care.zone.key != care.patient.clinic.time_zone,
     }
     return render(request, "patients/appointments.html", context)

@@ -1,15 +1,19 @@
 """A patient's visits, the calendar file, and the choice of whose pages a carer sees."""
 
+import re
 from datetime import date, time, timedelta
 from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from django.utils.html import strip_tags
 
-from patients.models import Appointment, RelatedPerson
+from patients.actions import confirm_appointment
+from patients.models import Appointment, MoveRequest, RelatedPerson
 from portal import audit
 from portal.models import AuditEvent
 from tests.factories import NOW, make_appointment, make_carer, make_patient
+from tests.patients.wishes import wished
 
 APPOINTMENTS = "/appointments/"
 
@@ -52,16 +56,89 @@ class TestAppointments:
             client.get(APPOINTMENTS).headers["Location"] == f"/accounts/login/?next={APPOINTMENTS}"
         )
 
-    @pytest.mark.parametrize("rows", [1, 3])
-    def test_it_costs_the_same_for_one_and_for_three(
+    @pytest.mark.parametrize("rows", [1, 6])
+    def test_it_costs_the_same_for_one_and_for_six(
         self, people, sign_in, rows, django_assert_num_queries
     ):
         for number in range(rows):
             make_appointment(people.episode, on=date(2026, 6, 1 + number), location=people.location)
         browser = sign_in(people.patient.user)
         browser.get(APPOINTMENTS)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             assert browser.get(APPOINTMENTS).status_code == 200
+
+
+class TestLaterVisits:
+    """The next three visits are shown whole; those after them are a line each."""
+
+    @pytest.fixture
+    def visits(self, people) -> list[Appointment]:
+        """Five visits on the first days of five months."""
+        days = [date(2026, month, 1) for month in range(6, 11)]
+        return [
+            make_appointment(people.episode, on=day, location=people.location, note=f"Bag {day}")
+            for day in days
+        ]
+
+    def line(self, people, sign_in, visit) -> str:
+        """What the line of a visit says."""
+        text = sign_in(people.patient.user).get(APPOINTMENTS).text
+        path = reverse("patients:appointment", args=[visit.pk])
+        (words,) = re.findall(rf'class="sw-list-link" href="{path}">(.*?)</a>', text, re.DOTALL)
+        return " ".join(strip_tags(words).split())
+
+    def test_the_first_three_are_whole(self, people, visits, sign_in):
+        text = sign_in(people.patient.user).get(APPOINTMENTS).text
+        found = [visit.note in text for visit in visits]
+        assert found == [True, True, True, False, False]
+
+    def test_the_others_are_a_line_under_their_month(self, people, visits, sign_in):
+        text = sign_in(people.patient.user).get(APPOINTMENTS).text
+        assert re.findall(r'<h3 class="sw-list-head">(.*?)</h3>', text) == [
+            "September 2026",
+            "October 2026",
+        ]
+        assert self.line(people, sign_in, visits[3]) == (
+            "Tuesday 1 September, 14:30 X-ray · X-ray department"
+        )
+
+    def test_a_line_says_that_somebody_comes(self, people, visits, sign_in):
+        confirm_appointment(
+            appointment=visits[3], seen_at=visits[3].starts_at, by=people.patient.user, now=NOW
+        )
+        assert self.line(people, sign_in, visits[3]).endswith("Confirmed")
+        assert self.line(people, sign_in, visits[4]).endswith("X-ray department")
+
+    def test_a_line_says_that_a_visit_is_off(self, people, visits, sign_in):
+        Appointment.objects.filter(pk=visits[4].pk).update(status="cancelled")
+        assert self.line(people, sign_in, visits[4]).endswith("Cancelled")
+
+    def test_a_line_says_that_another_time_was_asked_for(self, people, visits, sign_in):
+        wished(people, visits[3])
+        assert self.line(people, sign_in, visits[3]).endswith("You asked for another time")
+
+    def test_a_line_says_that_the_clinic_has_answered(self, people, visits, sign_in):
+        wish = wished(people, visits[3])
+        MoveRequest.objects.filter(pk=wish.pk).update(status="kept", answered_at=NOW)
+        assert self.line(people, sign_in, visits[3]).endswith("The clinic has answered you")
+
+    def test_where_it_leads_everything_can_be_done(self, people, visits, sign_in):
+        text = (
+            sign_in(people.patient.user)
+            .get(reverse("patients:appointment", args=[visits[3].pk]))
+            .text
+        )
+        for part in (visits[3].note, "I am coming", "Add to my calendar", "Ask for another time"):
+            assert part in text
+
+    def test_three_visits_need_no_list(self, people, visits, sign_in):
+        Appointment.objects.filter(pk__in=[visits[3].pk, visits[4].pk]).delete()
+        assert "Later visits" not in sign_in(people.patient.user).get(APPOINTMENTS).text
+
+    def test_they_speak_the_readers_language(self, people, visits, sign_in):
+        people.patient.user.language = "es"
+        people.patient.user.save()
+        assert self.line(people, sign_in, visits[3]).startswith("martes, 1 de septiembre, 14:30")
 
 
 class TestCalendarFile:

@@ -256,7 +256,7 @@ def test_the_list_and_the_visit_cost_the_same_queries(
         )
         wished(people, visit)
     patient.get(LIST)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         patient.get(LIST)
     with django_assert_num_queries(8):
         patient.get(url("appointment", visit))

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.template import engines
 from django.utils import translation
 
-from portal.day_words import TABLE, date_format, localised, time_format
+from portal.day_words import TABLE, date_format, day_and_time, localised, time_format
 
 DAY = date(2026, 5, 4)
 MOMENT = datetime(2026, 5, 4, 14, 5, tzinfo=UTC)
@@ -105,3 +105,18 @@ def test_every_format_that_the_code_uses_has_its_order_in_spanish():
 )
 def test_a_planted_format_is_found(source, found):
     assert {day for pattern in patterns(source) if (day := unknown(pattern))} == found
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en-gb", "Monday 4 May, 14:05"),
+        ("en-us", "Monday, May 4, 2:05 PM"),
+        ("es", "lunes, 4 de mayo, 14:05"),
+        ("ar", "الاثنين 4 مايو، 14:05"),
+    ],
+)
+def test_a_day_and_a_time_of_that_day(language, words):
+    with translation.override(language):
+        assert day_and_time(DAY, time(14, 5), "l j F") == words
+        assert day_and_time(DAY, time(14, 5), "l j F") == date_format(MOMENT, "l j F, H:i")
