@@ -6,6 +6,11 @@ from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
 from django.utils.translation import gettext_lazy as _
 
+from portal import form_words
+
+# Here, and not when the app is ready: the admin, which comes first, brings forms.
+form_words.use()
+
 
 class PortalConfig(AppConfig):
     """The portal app."""

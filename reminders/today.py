@@ -47,7 +47,7 @@ PORTAL_ONLY_STAYS = timedelta(days=14)
 class Countdown:
     """Days to or since the day of surgery, in the parts that components/countdown.html shows."""
 
-    number: int
+    number: int | None  # None on the day itself: words alone
     label: str
     date: str
 
@@ -169,12 +169,12 @@ def countdown(care: Care, episode: Episode | None) -> Countdown | None:
         return None
     days = (surgery_on - care.today).days
     if days == 0:
-        label = _("days: your surgery is today") if care.is_own else _("days: surgery is today")
+        label = _("Your surgery is today") if care.is_own else _("Surgery is today")
     elif days > 0:
         label = ngettext("day until surgery", "days until surgery", days)
     else:
         label = ngettext("day since surgery", "days since surgery", -days)
-    return Countdown(abs(days), label, date_format(surgery_on, "l j F Y"))
+    return Countdown(abs(days) or None, label, date_format(surgery_on, "l j F Y"))
 
 
 def _next_appointment(care: Care, episodes: list[Episode]) -> Appointment | None:

@@ -55,7 +55,9 @@ def _own_guides(care: Care) -> Iterator[OwnGuide]:
     for episode in shown:
         if found := by_procedure.get(episode.procedure_id):
             guide = guide_for(found, _audience(care, episode))
-            yield OwnGuide(episode, guide, page_at(guide, stage_of(episode, care.today)))
+            is_off = episode.status == Episode.Status.CANCELLED
+            now = None if is_off else page_at(guide, stage_of(episode, care.today))
+            yield OwnGuide(episode, guide, now)
 
 
 def _audience(care: Care, episode: Episode) -> str:

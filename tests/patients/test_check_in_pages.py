@@ -86,9 +86,9 @@ def test_what_was_answered_stands_in_the_words_that_were_read(patient, episode):
         ({"temperature": "37.55"}, "temperature", "Write a number, such as 37.5."),
         ({"temperature": "101"}, "temperature", "this cannot be a temperature in °C"),
         ({"temperature": "38", "temperature_unit": "fahrenheit"}, "temperature", "in °F"),
-        ({"pain": "11"}, "pain", "Select a valid choice"),
-        ({"numbness": "everywhere"}, "numbness", "Select a valid choice"),
-        ({"note": "x" * 1001}, "note", "at most 1000 characters"),
+        ({"pain": "11"}, "pain", "Please choose one of those that are shown."),
+        ({"numbness": "everywhere"}, "numbness", "Please choose one of those that are shown."),
+        ({"note": "x" * 1001}, "note", "no more than 1000 fit"),
     ],
 )
 def test_a_mistake_is_said_at_the_field_and_nothing_typed_is_lost(

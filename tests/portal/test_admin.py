@@ -55,7 +55,7 @@ def test_times_are_told_in_the_zone_of_the_clinic(people, sign_in) -> None:
 def test_a_manager_stops_sending_with_a_reason_and_starts_it_again(people, sign_in) -> None:
     client = sign_in(people.manager)
     assert (
-        "This field is required."
+        "Please fill this in."
         in client.post(reverse(SENDING), {"is_on": "False", "reason": ""}).content.decode()
     )
     assert SendingSwitch.current().is_on

@@ -251,8 +251,11 @@ def test_a_form_with_errors_has_a_summary_that_links_to_its_fields_and_keeps_wha
     html = rendered(FORM, form=SampleForm({"email": "nobody"}))
 
     assert "data-error-summary" in html
-    assert '<a href="#id_email"><bdi>Email:</bdi> Enter a valid email address.</a>' in html
-    assert '<a href="#id_side_0"><bdi>Side:</bdi> This field is required.</a>' in html
+    assert (
+        '<a href="#id_email"><bdi>Email:</bdi> Please type an email address, such as name@example.org.</a>'
+        in html
+    )
+    assert '<a href="#id_side_0"><bdi>Side:</bdi> Please choose one.</a>' in html
     assert 'id="id_side_0"' in html
     assert 'value="nobody"' in html
 

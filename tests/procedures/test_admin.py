@@ -113,8 +113,8 @@ def test_a_manager_settles_a_point_in_their_own_words(draft, client):
     ("data", "message"),
     [
         ({"choice": "own", "reason": "x"}, "Choose one of the values"),
-        ({"choice": "first"}, "This field is required"),
-        ({"reason": "x"}, "This field is required"),
+        ({"choice": "first"}, "Please fill this in."),
+        ({"reason": "x"}, "Please choose one."),
     ],
 )
 def test_an_incomplete_answer_is_explained(draft, client, data, message):

@@ -77,7 +77,7 @@ def test_versions_of_two_clinics_are_not_compared(people, sign_in) -> None:
 def test_a_version_of_another_clinic_is_no_choice(people, sign_in) -> None:
     asked = {"version": str(people.far_version.pk), "surgery_on": str(people.surgery_on)}
     answer = sign_in(people.manager).get(reverse("admin:simulator"), asked)
-    assert "Select a valid choice." in answer.content.decode()
+    assert "Please choose one of those that are shown." in answer.content.decode()
     assert answer.context["left"] is None
 
 

@@ -119,10 +119,10 @@ def test_pressing_twice_books_once(people, newcomer, booking, sign_in) -> None:
         ("surgery_on", "2026-03-01", "The day of surgery is past already."),
         ("surgery_on", "2036-04-27", "more than two years ahead"),
         ("surgery_on", "soon", "Enter a valid date."),
-        ("surgery_on", "", "This field is required."),
+        ("surgery_on", "", "Please fill this in."),
         ("decision_on", "2026-03-03", "The day of the decision lies in the future."),
         ("decision_on", "2016-03-03", "more than three years back"),
-        ("side", "middle", "Select a valid choice."),
+        ("side", "middle", "Please choose one of those that are shown."),
     ],
 )
 def test_what_cannot_be_right_is_refused_in_words(
@@ -168,7 +168,7 @@ def test_only_an_approved_pathway_of_the_clinic_can_be_chosen(
         .post(_book_url(newcomer), booking | {"version": str(other.pk)})
         .content.decode()
     )
-    assert "Select a valid choice." in page
+    assert "Please choose one of those that are shown." in page
 
 
 def test_without_anyone_to_write_to_the_preview_says_so(people, booking, sign_in) -> None:
@@ -286,7 +286,7 @@ def test_the_page_for_dates_does_not_move_surgery(planned, sign_in) -> None:
     response = sign_in(planned.nurse).post(
         url, {"anchor": "surgery", "on": "2026-05-11", "digest": "x"}
     )
-    assert "Select a valid choice" in response.content.decode()
+    assert "Please choose one of those that are shown." in response.content.decode()
 
 
 def test_a_milestone_that_is_reached_dates_the_steps_that_wait_for_it(planned, sign_in) -> None:
@@ -331,7 +331,7 @@ def test_cancelling_asks_why_then_drops_the_plan_and_tells_once(planned, sign_in
     client = sign_in(planned.surgeon)
     url = reverse("admin:episode_cancel", args=[planned.episode.pk])
     assert "still planned" in client.get(url).content.decode()
-    assert "This field is required." in client.post(url, {"reason": ""}).content.decode()
+    assert "Please fill this in." in client.post(url, {"reason": ""}).content.decode()
     assert Episode.objects.get(pk=planned.episode.pk).is_open
     visit = make_appointment(planned.episode)
     shown = client.post(url, {"reason": "Not needed", "ticket": "f" * 32})

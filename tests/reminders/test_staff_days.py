@@ -142,7 +142,7 @@ def test_a_days_list_is_shown_before_it_is_booked_one_after_the_other(
 def test_a_list_past_midnight_and_one_of_nobody_are_refused(planned, due, sign_in) -> None:
     client = sign_in(planned.radiographer)
     assert "end after midnight" in book_day(client, due, at="23:50").content.decode()
-    assert "This field is required." in book_day(client, []).content.decode()
+    assert "Please choose at least one." in book_day(client, []).content.decode()
     assert not Appointment.objects.filter(kind="xray").exists()
 
 

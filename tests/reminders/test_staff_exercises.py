@@ -60,10 +60,10 @@ def test_pressing_twice_prescribes_once(people, physio):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"sets": "0"}, "greater than or equal to 1"),
-        ({"repetitions": "1000"}, "less than or equal to 100"),
+        ({"sets": "0"}, "Please type 1 or more."),
+        ({"repetitions": "1000"}, "Please type 100 or less."),
         ({"last_on": "2026-03-01"}, "The last day lies before the first."),
-        ({"exercise": ""}, "This field is required"),
+        ({"exercise": ""}, "Please choose one."),
     ],
 )
 def test_what_cannot_be_is_refused_at_its_field(people, physio, changed, said):
@@ -97,7 +97,7 @@ def test_nothing_is_copied_from_another_clinic(people, physio):
     assert "Faraway" not in text(page)
     data = {"source": str(people.far_episode.pk), "ticket": "c" * 32}
     answer = physio.post(url("episode_copy_exercises", people.episode), data)
-    assert "Select a valid choice" in text(answer)
+    assert "Please choose one of those that are shown." in text(answer)
     assert not people.episode.prescriptions.exists()
 
 

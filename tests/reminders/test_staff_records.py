@@ -62,7 +62,7 @@ def test_pressing_twice_adds_one_patient(people, adding, sign_in) -> None:
         ("birth_date", "2030-01-01", "The date of birth lies in the future."),
         ("birth_date", "1830-01-01", "The date of birth lies before 1900."),
         ("email", "pat@example.com", "Another patient signs in with this address."),
-        ("email", "not an address", "Enter a valid email address."),
+        ("email", "not an address", "Please type an email address, such as name@example.org."),
     ],
 )
 def test_what_cannot_be_right_is_refused(people, adding, sign_in, field, value, words) -> None:
@@ -289,7 +289,7 @@ def test_a_place_of_another_clinic_cannot_be_chosen(planned, sign_in) -> None:
     response = client.post(
         _url("appointment_book", planned.episode), VISIT | {"location": str(far.pk)}
     )
-    assert "Select a valid choice" in response.content.decode()
+    assert "Please choose one of those that are shown." in response.content.decode()
     assert "1 Quay Street" not in response.content.decode()
 
 
@@ -442,7 +442,7 @@ def test_stopping_asks_why_and_keeps_it(planned, sign_in) -> None:
     row = Reminder.objects.get(episode=planned.episode, step_key="pack-bag")
     client = sign_in(planned.nurse)
     assert (
-        "This field is required."
+        "Please fill this in."
         in client.post(_url("reminder_stop", row), {"reason": ""}).content.decode()
     )
     client.post(_url("reminder_stop", row), {"reason": "Bag is packed", "ticket": "s" * 32})

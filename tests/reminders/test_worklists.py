@@ -191,7 +191,7 @@ def test_resolving_asks_for_a_note_and_is_audited(people, sign_in) -> None:
     client = sign_in(people.radiographer)
     assert "due by 9 Mar 2026" in client.get(url("task_resolve", task)).content.decode()
     refused = client.post(url("task_resolve", task), {"note": ""})
-    assert "This field is required." in refused.content.decode()
+    assert "Please fill this in." in refused.content.decode()
     for _press in range(2):
         client.post(url("task_resolve", task), {"note": "Booked elsewhere."})
     task.refresh_from_db()
