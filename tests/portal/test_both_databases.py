@@ -1,6 +1,6 @@
 """The counts at the end of `make test` are the sum of what pytest reported, and nothing is hidden."""
 
-from tests.both_databases import Counts, read_report
+from tests.both_databases import Counts, environment, read_report
 
 REPORT = """<testsuites><testsuite>
 <testcase name="good"/>
@@ -23,3 +23,9 @@ def test_a_suite_without_a_report_has_failed(tmp_path):
 
 def test_the_sum_reads_as_the_build_expects_it():
     assert str(Counts(5, 0, 1) + Counts(4, 1, 0)) == "9 passed, 1 failed, 1 skipped"
+
+
+def test_compiled_code_is_kept_even_where_that_is_not_usual(monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+    assert environment("sqlite")["PYTHONDONTWRITEBYTECODE"] == ""
