@@ -49,7 +49,7 @@
     if (!inScroller && rects.some(isOff)) say("off the screen", element);
     else if (!inScroller && rects.some(isOut)) say("out of its box", element);
     // "Read this." would read ".Read this" where the words are English and the line is Arabic.
-    if (/[A-Za-z]/.test(words) && !/[\u0600-\u06ff]/.test(words) && /[.,:;!?…)]$/.test(words) && style(element).direction === "rtl") {
+    if (/[A-Za-z]/.test(words) && !/[\u0600-\u06ff]/.test(words) && /[.,:;!?…]$/.test(words) && style(element).direction === "rtl") {
       say("English that takes the direction of Arabic", element);
     }
   }

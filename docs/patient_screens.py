@@ -9,7 +9,10 @@ INVITED = "adaeze.fennimore@patients.example"
 MAILED = "alex@patients.example"
 MOVE = (f"/appointments/{KEY}/$", f"/appointments/{KEY}/move/$")
 CONSENT = (f"/consents/{KEY}/[^/]+/$",)
-
+CHECKED_IN = (
+    Shot("check-in-history", "/check-in/history/", opens="main details"),
+    Shot("check-in-result", "/check-in/history/", first=(f"/check-in/{KEY}/$",)),
+)
 
 NOBODY = (
     *shots("/", "/accounts/login/", "/accounts/login/code/", "/accounts/password/reset/",
@@ -31,7 +34,7 @@ NOBODY = (
 )  # fmt: skip
 PATIENT = (
     *shots("/today/", "/plan/", "/appointments/", "/appointments/calendar/", "/messages/", "/check-in/",
-           "/check-in/history/", "/exercises/", "/smoke-free/", "/smoke-free/plan/", "/x-rays/", "/consents/",
+           "/exercises/", "/smoke-free/", "/smoke-free/plan/", "/x-rays/", "/consents/",
            "/guide/", "/my-guide/", "/settings/reminders/", "/who-can-see/", "/my-data/",
            "/my-data/phone/", "/my-data/email/", "/accounts/2fa/", "/accounts/password/change/", "/accounts/logout/",
            "/accounts/email/", "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/",
@@ -44,7 +47,7 @@ PATIENT = (
     Shot("message", "/messages/", first=(f"/messages/{KEY}/$",)),
     Shot("why", "/messages/", first=(f"/why/{KEY}/$",)),
     Shot("check-in-errors", "/check-in/", sends=FORM),
-    Shot("check-in-result", "/check-in/history/", first=(f"/check-in/{KEY}/$",)),
+    *CHECKED_IN,
     Shot("exercises-folds", "/exercises/", opens="main details"),
     Shot("smoke-free-slip", "/smoke-free/", opens="main details"),
     Shot("smoke-free-plan-errors", "/smoke-free/plan/", sends=FORM),
@@ -75,7 +78,7 @@ PEOPLE: dict[str, tuple[str, tuple[Shot, ...]]] = {
     "at-home": ("tobias.elmsgrove@patients.example", PATIENT),
     "without-operation": ("imre.holloway@patients.example", STATE),
     "day-of-surgery": ("bram.kestlewood@patients.example", STATE),
-    "finished": ("wren.aldersyde@patients.example", STATE),
+    "finished": ("wren.aldersyde@patients.example", (*STATE, *CHECKED_IN)),
     "called-off": ("callum.reedsmouth@patients.example", STATE),
     "moved": ("hiroshi.pennywell@patients.example", STATE),
     "died": ("lars.meadowcroft@patients.example", STATE),

@@ -41,6 +41,8 @@ TABLE: dict[str, dict[str, str]] = {
 }
 # Between a day and a time.
 COMMA = {"ar": "، "}
+# Monday first, for narrow columns: Django's short names are whole words in Arabic.
+NARROW_WEEKDAYS = {"ar": tuple("نثرخجسح")}
 
 
 def date_format(value: date | datetime, pattern: str) -> str:
@@ -55,6 +57,12 @@ def date_format(value: date | datetime, pattern: str) -> str:
 def _day_in(day: date, pattern: str, language: str) -> str:
     """A day in the language in force, which is `language`. A plan names the same days again and again."""
     return str(formats.date_format(day, localised(pattern, language)))
+
+
+def weekday(day: date) -> str:
+    """The weekday, as short as the language in force knows it: “Mon”."""
+    names = NARROW_WEEKDAYS.get(translation.get_language() or "")
+    return names[day.weekday()] if names else date_format(day, "D")
 
 
 def time_format(value: time | datetime, pattern: str) -> str:

@@ -5,12 +5,14 @@ Settings put them in place of Django's own, so that no template has to think of 
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from django import template
 from django.template import defaultfilters
 from django.utils import translation
 
+from portal import day_words
 from portal.day_words import localised
 
 register = template.Library()
@@ -26,6 +28,12 @@ def date(value: Any, arg: str | None = None) -> str:
 def time(value: Any, arg: str | None = None) -> str:
     """A time of day in words, as Django's `time`; the format follows the language (portal.day_words)."""
     return defaultfilters.time(value, _localised(arg))
+
+
+@register.filter
+def weekday(value: datetime.date) -> str:
+    """The weekday, as short as the language knows it, for narrow columns."""
+    return day_words.weekday(value)
 
 
 def _localised(pattern: str | None) -> str | None:

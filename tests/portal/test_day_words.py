@@ -9,7 +9,7 @@ from django.conf import settings
 from django.template import engines
 from django.utils import translation
 
-from portal.day_words import TABLE, date_format, day_and_time, localised, time_format
+from portal.day_words import TABLE, date_format, day_and_time, localised, time_format, weekday
 
 DAY = date(2026, 5, 4)
 MOMENT = datetime(2026, 5, 4, 14, 5, tzinfo=UTC)
@@ -120,3 +120,10 @@ def test_a_day_and_a_time_of_that_day(language, words):
     with translation.override(language):
         assert day_and_time(DAY, time(14, 5), "l j F") == words
         assert day_and_time(DAY, time(14, 5), "l j F") == date_format(MOMENT, "l j F, H:i")
+
+
+@pytest.mark.parametrize(("language", "words"), [("en-gb", "Mon"), ("es", "lun"), ("ar", "ن")])
+def test_a_weekday_fits_a_narrow_column(language, words):
+    with translation.override(language):
+        assert weekday(DAY).casefold() == words.casefold()
+        assert len({weekday(date(2026, 5, day)) for day in range(4, 11)}) == 7
