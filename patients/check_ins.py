@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import CharField, QuerySet, UUIDField
 
 from patients.care import Care
-from patients.models import Episode
+from patients.models import AnchorDate, Episode
+from patients.querysets import READER, asked_by
 from portal.models import Language
-from procedures.models import Questionnaire
+from portal.prepared import Blank, Listed, bring, prepared
+from procedures.models import Question, Questionnaire
 from procedures.question_wording import Asked, in_language, questions_of
 from procedures.wording import clinic_values
+
+PATIENT = Blank("patient", UUIDField())
+EPISODES = Listed("episodes", UUIDField())
+AUDIENCE = Blank("audience", CharField())
+QUESTIONNAIRE = Blank("questionnaire", UUIDField())
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,7 @@ class Stage:
     title: str
     intro: str
     language: str
-    questions: list[Asked]
+    questions: tuple[Asked, ...]
     unit: str
     is_translated: bool
 
@@ -34,13 +42,26 @@ def stages_of(care: Care) -> list[Stage]:
     patient = care.patient
     if patient is None or patient.deceased_on is not None:
         return []
-    episodes = Episode.objects.own(care.reader).open().filter(patient=patient)
+    episodes = _open_episodes(**asked_by(care.reader), patient=patient.pk)
+    bring(
+        episodes, "anchor_dates", _anchor_dates(episodes=[row.pk for row in episodes]), "episode_id"
+    )
     found = []
-    for episode in episodes.prefetch_related("anchor_dates"):
+    for episode in episodes:
         episode.patient = patient
         if (questionnaire := questionnaire_for(episode, care)) is not None:
             found.append(_stage(care, episode, questionnaire))
     return found
+
+
+@prepared
+def _open_episodes() -> QuerySet[Any, Episode]:
+    return Episode.objects.own(READER).open().filter(patient=PATIENT)
+
+
+@prepared
+def _anchor_dates() -> QuerySet[Any, AnchorDate]:
+    return AnchorDate.objects.filter(episode__in=EPISODES)
 
 
 def stage_of(care: Care, episode_id: UUID, key: str) -> Stage | None:
@@ -66,20 +87,32 @@ def questionnaire_for(episode: Episode, care: Care) -> Questionnaire | None:
     anchors = episode.anchors
     clinic_day = care.now.astimezone(episode.patient.clinic.zone).date()
     audience = "child" if episode.patient.is_child_on(episode.surgery_on or clinic_day) else "adult"
-    rows = _asked_here().filter(audience=audience, anchor__in=anchors)
+    rows = _questionnaires(audience=audience)
     going = [
-        row
-        for row in rows.prefetch_related("questions")
-        if row.is_for(anchors[row.anchor], clinic_day)
+        row for row in rows if row.anchor in anchors and row.is_for(anchors[row.anchor], clinic_day)
     ]
-    return max(going, key=lambda row: anchors[row.anchor], default=None)
+    latest = max(going, key=lambda row: anchors[row.anchor], default=None)
+    if latest is not None:
+        bring([latest], "questions", _questions(questionnaire=latest.pk), "questionnaire_id")
+    return latest
+
+
+@prepared
+def _questionnaires() -> QuerySet[Any, Questionnaire]:
+    rows = _asked_here().filter(audience=AUDIENCE)
+    return rows.defer("loaded")
+
+
+@prepared
+def _questions() -> QuerySet[Any, Question]:
+    return Question.objects.filter(questionnaire=QUESTIONNAIRE).order_by("position")
 
 
 def _stage(care: Care, episode: Episode, questionnaire: Questionnaire) -> Stage:
     reader = care.reader.language
     values = clinic_values(episode.patient.clinic)
     language, words = in_language(questionnaire.words, reader)
-    questions = questions_of(questionnaire, reader, values)
+    questions = tuple(questions_of(questionnaire, reader, values))
     spoken = {language[:2], *(asked.language[:2] for asked in questions)}
     return Stage(
         episode=episode,

@@ -40,36 +40,36 @@ class CheckInForm(forms.Form):
         self.fields["ticket"].initial = new_ticket
         for asked in self.questions:
             self.fields[asked.key] = _field_of(asked)
-            if asked.question.unit:
+            if asked.unit:
                 self.fields[asked.key + UNIT] = _unit_field(unit)
 
     @property
     def parts(self) -> Iterator[tuple[Asked, forms.BoundField, forms.BoundField | None]]:
         """Each question with its field, and the field of its unit where it has one."""
         for asked in self.questions:
-            yield asked, self[asked.key], self[asked.key + UNIT] if asked.question.unit else None
+            yield asked, self[asked.key], self[asked.key + UNIT] if asked.unit else None
 
     def clean(self) -> dict[str, Any]:
         """Check what hangs on another answer: units, ranges, and questions that are asked if."""
         for asked in self.questions:
             self._require(asked)
-            if asked.question.unit and self.cleaned_data.get(asked.key) is not None:
+            if asked.unit and self.cleaned_data.get(asked.key) is not None:
                 self._check_temperature(asked)
         return self.cleaned_data
 
     def _require(self, asked: Asked) -> None:
-        wanted = asked.question.asked_if
-        if not wanted or asked.key in self.errors or not asked.question.is_required:
+        wanted = asked.asked_if
+        if not wanted or asked.key in self.errors or not asked.is_required:
             return
-        other = self.cleaned_data.get(wanted["question"])
-        if other == wanted["is"] and self.cleaned_data.get(asked.key) in {None, ""}:
+        other = self.cleaned_data.get(wanted.question)
+        if other == wanted.answer and self.cleaned_data.get(asked.key) in {None, ""}:
             self.add_error(asked.key, _("Please answer this question."))
 
     def _check_temperature(self, asked: Asked) -> None:
         unit = self.cleaned_data.get(asked.key + UNIT) or CELSIUS
         typed = self.cleaned_data[asked.key]
         celsius = to_celsius(typed, unit)
-        least, most = asked.question.least, asked.question.most
+        least, most = asked.least, asked.most
         if least is not None and most is not None and not least <= celsius <= most:
             self.add_error(asked.key, _implausible(unit))
         self.cleaned_data |= {asked.key: celsius, asked.key + TYPED: typed}
@@ -97,7 +97,7 @@ class CheckInForm(forms.Form):
                 return _("Yes") if value else _("No")
             case "choice":
                 return dict(asked.choices)[value]
-            case "number" if asked.question.unit:
+            case "number" if asked.unit:
                 return self._degrees(asked, value)
         return str(value)
 
@@ -137,7 +137,7 @@ def _field_of(asked: Asked) -> forms.Field:
     options: dict[str, Any] = {
         "label": asked.label,
         "help_text": asked.help,
-        "required": asked.question.is_required and not asked.question.asked_if,
+        "required": asked.is_required and not asked.asked_if,
         "error_messages": {"required": gettext_lazy("Please answer this question.")},
     }
     match asked.kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -64,7 +65,19 @@ BY_ACTION: Mapping[str, str | Promise] = {
 }
 
 
-def what(event: AuditEvent) -> str:
+class Told(Protocol):
+    """What an event is told by."""
+
+    @property
+    def action(self) -> str:
+        """A letter of AuditEvent.Action."""
+
+    @property
+    def verb(self) -> str:
+        """What was done to what."""
+
+
+def what(event: Told) -> str:
     """What happened, as plainly as its verb can be put; where there are no words for it, what sort of thing it was."""
     noun = event.verb.partition(".")[0] + "."
     if noun == "emergency." and event.verb != "emergency.review":

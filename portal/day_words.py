@@ -43,14 +43,23 @@ TABLE: dict[str, dict[str, str]] = {
 COMMA = {"ar": "، "}
 # Monday first, for narrow columns: Django's short names are whole words in Arabic.
 NARROW_WEEKDAYS = {"ar": tuple("نثرخجسح")}
+CLOCK = "H:i"
+DAYS = frozenset(TABLE["en-us"]) - {CLOCK}
 
 
 def date_format(value: date | datetime, pattern: str) -> str:
     """The day, in the language in force. `pattern` is a British one, as in `TABLE`, or a named one of Django's."""
     language = translation.get_language() or ""
-    if isinstance(value, datetime):
+    if not isinstance(value, datetime):
+        return _day_in(value, pattern, language)
+    day, comma, clock = pattern.partition(", ")
+    if day not in DAYS or clock not in {"", CLOCK}:
         return str(formats.date_format(value, localised(pattern, language)))
-    return _day_in(value, pattern, language)
+    words = _day_in(value.date(), day, language)
+    if not comma:
+        return words
+    at = value.time().replace(second=0, microsecond=0)
+    return words + COMMA.get(language, comma) + _time_in(at, clock, language)
 
 
 @lru_cache(maxsize=2048)
@@ -73,7 +82,7 @@ def time_format(value: time | datetime, pattern: str) -> str:
     return _time_in(value, pattern, language)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _time_in(at: time, pattern: str, language: str) -> str:
     """A time of day in the language in force, which is `language`. The visits of a clinic begin at the same times."""
     return str(formats.time_format(at, localised(pattern, language)))

@@ -54,6 +54,6 @@ def _key(value: Any) -> Any:
         return type(value), *map(_key, value)
     if isinstance(value, Promise):
         return str(value)
-    if value is None or isinstance(value, str | int | date | Constant):
+    if value is None or isinstance(value, str | int | float | date | Constant):
         return type(value), value
     raise TypeError(f"A piece of a page cannot be kept by {type(value).__name__}.")

@@ -179,8 +179,8 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.context.frame",
             ],
-            # Days and times in the order and the words of the reader's language.
-            "builtins": ["portal.templatetags.dates"],
+            # Days and times in the order and the words of the reader's language; addresses looked up once.
+            "builtins": ["portal.templatetags.dates", "portal.templatetags.links"],
         },
     },
 ]

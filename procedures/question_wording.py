@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from portal.models import Language
 from procedures.models import Question, Questionnaire, RedFlagRule
@@ -16,13 +16,26 @@ from procedures.red_flags import Rule
 from procedures.wording import FALLBACK, UnfilledPlaceholder, fill
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One question as one reader gets it. `language` is that of the words, which may not be the reader's."""
+class AskedIf(NamedTuple):
+    """The question on whose answer another one hangs, and that answer."""
+
+    question: str
+    answer: str | bool | int
+
+
+class Asked(NamedTuple):
+    """One question as one reader gets it. `language` is that of the words, which may not be the reader's.
+
+    Plain values, so that its HTML can be kept.
+    """
 
     key: str
     kind: str
-    question: Question
+    unit: str
+    least: float | None
+    most: float | None
+    is_required: bool
+    asked_if: AskedIf | None
     language: str
     label: str
     help: str
@@ -63,11 +76,15 @@ def questions_of(
 
 def _asked(question: Question, language: str, clinic_values: Mapping[str, str]) -> Asked:
     found, words = in_language(question.words, language)
-    choices = words.get("choices", {})
+    choices, wanted = words.get("choices", {}), question.asked_if
     return Asked(
         key=question.key,
         kind=question.kind,
-        question=question,
+        unit=question.unit,
+        least=question.least,
+        most=question.most,
+        is_required=question.is_required,
+        asked_if=AskedIf(wanted["question"], wanted["is"]) if wanted else None,
         language=found,
         label=words["label"],
         help=_help(words.get("help", ""), clinic_values),

@@ -183,6 +183,11 @@ def _day_in_words(day: date, _language: str | None) -> str:
     return date_format(day, "l j F Y")
 
 
+def label_of(category: str) -> str:
+    """The name of a category, in the language in force."""
+    return _category_label(category, translation.get_language())
+
+
 @lru_cache(maxsize=256)
 def _category_label(category: str, _language: str | None) -> str:
     return str(Category(category).label)

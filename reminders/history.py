@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from django.db.models import DateField, Q, QuerySet
-from django.urls import reverse
+from django.db.models import DateField, Q, QuerySet, UUIDField
 from django.utils.translation import gettext as _
 
 from patients.care import Care
 from patients.models import Episode
-from patients.querysets import NOW
+from patients.querysets import NOW, READER, Reader, asked_by
 from portal import clock
+from portal.addresses import address
 from portal.models import User
-from portal.prepared import Blank, prepared
-from procedures.models import Category
-from reminders.emails import Writer
+from portal.prepared import Blank, Listed, prepared
+from procedures.models import Step
+from reminders.emails import Writer, label_of
 from reminders.models import Message, Reminder
 from reminders.reading import (
     asked_for,
@@ -31,11 +32,19 @@ from reminders.reading import (
 from reminders.reasons import SILENT, audience, decision, event, reason, repetition, rule, state
 
 TODAY = Blank("today", DateField())
+PATIENT = Blank("patient", UUIDField())
+REMINDERS = Listed("reminders", UUIDField())
+MAILS_A_PAGE = 20
 NEXT_SHOWN = 6
 NOT_SENT_SHOWN = 10
 _NOT_SENT = (
     Reminder.State.SKIPPED, Reminder.State.MISSED, Reminder.State.FAILED, Reminder.State.CANCELLED,
 )  # fmt: skip
+_UNREAD = tuple(
+    f"step__{field.name}"
+    for field in Step._meta.concrete_fields
+    if field.name not in {"id", "key", "category"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +60,77 @@ class Line:
     language: str = ""
 
 
-def messages_of(care: Care) -> QuerySet[Message]:
-    """The mails sent to the reader about the chosen patient, the newest first."""
-    carried = Reminder.objects.filter(episode__patient=care.patient, message__isnull=False)
-    rows = Message.objects.own(care.reader).filter(id__in=carried.values("message_id"))
-    return rows.filter(state=Message.State.SENT).order_by("-sent_at", "id")
+class Mail(NamedTuple):
+    """A mail in the list of those that were sent; `sent_at` is UTC."""
+
+    id: UUID
+    subject: str
+    sent_at: datetime
+    category_label: str
+
+
+def mails_of(care: Care, start: int, stop: int) -> list[Mail]:
+    """The mails sent to the reader about the chosen patient, the newest first, from a place up to another."""
+    if care.patient is None:
+        return []
+    if start == 0 and stop == MAILS_A_PAGE + 1:
+        rows = _newest(**asked_by(care.reader), patient=care.patient.pk)
+    else:
+        rows = list(_sent(care.reader, care.patient.pk)[start:stop])
+    return [Mail(pk, subject, at, label_of(category)) for pk, subject, at, category in rows]
+
+
+def _sent(reader: User | Reader, patient: UUID | Blank) -> QuerySet[Any, tuple[Any, ...]]:
+    carried = Reminder.objects.filter(episode__patient=patient, message__isnull=False)
+    rows = Message.objects.own(reader).filter(id__in=carried.order_by().values("message_id"))
+    rows = rows.filter(state=Message.State.SENT).order_by("-sent_at", "id")
+    return rows.values_list("id", "subject", "sent_at", "category")
+
+
+@prepared
+def _newest() -> QuerySet[Any, tuple[Any, ...]]:
+    return _sent(READER, PATIENT)[: MAILS_A_PAGE + 1]
 
 
 def lines(care: Care, episodes: Collection[Episode]) -> tuple[list[Line], list[Line]]:
-    """What will be sent next, each step once; and what did not go out, with its reason, the latest first."""
-    asked = asked_for(care, episodes) | {"today": care.today, "now": care.now}
-    coming = attach(care, episodes, _coming(**asked))
-    not_sent = attach(care, episodes, _not_sent(**asked))
-    # For both lists together: their words are fetched once.
-    bring_texts(row.step for row in (*coming, *not_sent))
-    writer = Writer()
-    first_of_each = {row.step_key or str(row.pk): row for row in reversed(coming)}
-    soonest = sorted(first_of_each.values(), key=lambda row: (row.due_at, row.pk))[:NEXT_SHOWN]
+    """What will be sent next, each step once; and what did not go out, with its reason, the latest first.
+
+    Which these are is asked first, for a step that comes daily has many rows: four queries.
+    """
+    asked = asked_for(care, episodes)
+    first_of_each: dict[str, UUID] = {}
+    for pk, step in _coming(**asked):
+        first_of_each.setdefault(step or str(pk), pk)
+    coming = list(first_of_each.values())[:NEXT_SHOWN]
+    not_sent = _not_sent(**asked, today=care.today)
+    rows = attach(care, episodes, _rows(**asked, reminders=[*coming, *not_sent]))
+    bring_texts(row.step for row in rows)
+    by_id, writer = {row.pk: row for row in rows}, Writer()
     return (
-        [_line(row, care.today, writer) for row in soonest],
-        [_line(row, care.today, writer, reason(row.reason)) for row in not_sent],
+        [_line(by_id[pk], care.today, writer) for pk in coming],
+        [_line(by_id[pk], care.today, writer, reason(by_id[pk].reason)) for pk in not_sent],
     )
 
 
 @prepared
-def _coming() -> QuerySet[Any, Reminder]:
+def _coming() -> QuerySet[Any, tuple[UUID, str]]:
     own = own_rows().open().filter(valid_until__gt=NOW)
     # Some more than are shown, for a step that comes daily counts once.
-    return own.select_related("appointment__location", "step").order_by("due_at", "id")[
-        : NEXT_SHOWN * 5
-    ]
+    return own.order_by("due_at", "id").values_list("id", "step_key")[: NEXT_SHOWN * 5]
 
 
 @prepared
-def _not_sent() -> QuerySet[Any, Reminder]:
+def _not_sent() -> QuerySet[Any, UUID]:
     own = own_rows().filter(state__in=_NOT_SENT).exclude(reason__in=SILENT)
     rows = own.filter(Q(local_date__lte=TODAY) | Q(reason="stopped_by_staff"))
-    return rows.select_related("appointment__location", "step").order_by("-due_at", "id")[
-        :NOT_SENT_SHOWN
-    ]
+    return rows.order_by("-due_at", "id").values_list("id", flat=True)[:NOT_SENT_SHOWN]
+
+
+@prepared
+def _rows() -> QuerySet[Any, Reminder]:
+    """Rows of a list. Of their steps a list shows nothing but the title, which is among the texts."""
+    rows = own_rows().filter(id__in=REMINDERS).order_by()
+    return rows.select_related("appointment__location", "step").defer(*_UNREAD)
 
 
 def held_back(reader: User) -> int:
@@ -103,9 +144,9 @@ def _line(row: Reminder, today: date, writer: Writer, why: str = "") -> Line:
     return Line(
         title=title(row, writer),
         category=row.category,
-        category_label=str(Category(row.category).label),
+        category_label=label_of(row.category),
         when=day_in_words(row.local_date, today),
-        url=reverse("reminders:why", args=[row.pk]),
+        url=address("reminders:why", row.pk),
         why=why,
         language=writer.language(row),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from csp.decorators import csp
 from django.contrib import messages as notes
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,6 +20,7 @@ from patients.care import Care, care_of
 from patients.models import StepResponse
 from patients.views import no_record, own_path
 from portal import audit
+from portal.pages import page_of
 from portal.views import MAIL_POLICY, mail_page
 from reminders import history, timeline
 from reminders.emails import Writer
@@ -33,8 +34,6 @@ from reminders.reading import (
     episodes_of,
 )
 from reminders.today import build as build_today
-
-MESSAGES_A_PAGE = 20
 
 
 @require_safe
@@ -74,13 +73,13 @@ def messages(request: HttpRequest) -> HttpResponse:
     care = care_of(request, "messages.read")
     if care.patient is None:
         return no_record(request)
-    page = Paginator(history.messages_of(care), MESSAGES_A_PAGE).get_page(request.GET.get("page"))
+    page = page_of(request, partial(history.mails_of, care), history.MAILS_A_PAGE)
     coming, not_sent = history.lines(care, episodes_of(care, with_visits=False))
     context = {
         "care": care,
-        "sent": page.object_list,
-        "newer_url": f"?page={page.previous_page_number()}" if page.has_previous() else "",
-        "older_url": f"?page={page.next_page_number()}" if page.has_next() else "",
+        "sent": page.rows,
+        "newer_url": page.newer_url,
+        "older_url": page.older_url,
         "coming": coming,
         "not_sent": not_sent,
         "all_lines": [*coming, *not_sent],

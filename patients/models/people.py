@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from patients.querysets import PatientQuerySet, RelatedPersonQuerySet
 from portal import clock
 from portal.models import Clinic, Record, User
+from portal.prepared import Blank
 
 ADULT_AT = 18
 
@@ -114,13 +116,18 @@ class Patient(Record):
     @property
     def every_id(self) -> models.QuerySet[Any, Any]:
         """The keys of this record and of those that were merged into it, for a condition; asks nothing by itself."""
-        records = Patient.objects.filter(models.Q(pk=self.pk) | models.Q(merged_into=self.pk))
-        return records.order_by().values("pk")
+        return records_of(self.pk)
 
     @property
     def is_contactable(self) -> bool:
         """Whether mail about this patient may be sent to anyone at all."""
         return self.deceased_on is None and not self.is_restricted
+
+
+def records_of(patient: UUID | Blank) -> models.QuerySet[Any, Any]:
+    """The keys of a patient's record and of those that were merged into it, for a condition."""
+    records = Patient.objects.filter(models.Q(pk=patient) | models.Q(merged_into=patient))
+    return records.order_by().values("pk")
 
 
 class RelatedPerson(Record):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from itertools import groupby
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import DateField, Q, QuerySet, UUIDField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -19,21 +19,51 @@ from django.views.decorators.http import require_POST, require_safe
 from patients.actions import ask_to_end, withdraw_asking
 from patients.care import Care, care_of
 from patients.models import RelatedPerson
+from patients.models.people import records_of
+from patients.querysets import READER, asked_by
 from patients.trail import what
 from portal import audit, clock
 from portal.models import AuditEvent, User
+from portal.pages import page_of
+from portal.prepared import Blank, prepared
 
 EVENTS_A_PAGE = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Event(NamedTuple):
+    """What a reader is told of an event of the trail; `recorded_at` is UTC."""
+
+    recorded_at: datetime
+    action: str
+    verb: str
+    actor_id: UUID
+    actor_label: str
+    is_by_staff: bool
+
+
+class Visit(NamedTuple):
     """One entry of the trail, as a reader may see it; the same again on the same day is counted in `times`."""
 
     at: datetime
     who: str
     what: str
     times: int = 1
+
+
+class Person(NamedTuple):
+    """One parent or carer. `pk` is that of their access, where the reader may ask to end it."""
+
+    pk: UUID | None
+    is_asked: bool
+    name: str
+    relationship: str
+    scope: str
+    ends_on: date | None
+
+
+READER_ID = Blank("reader", UUIDField())
+PATIENT = Blank("patient", UUIDField())
+TODAY = Blank("today", DateField())
 
 
 def no_record(request: HttpRequest) -> HttpResponse:
@@ -50,22 +80,52 @@ def who_can_see(request: HttpRequest) -> HttpResponse:
         return no_record(request)
     if not care.has_full_view:
         raise Http404
-    links = RelatedPerson.objects.own(care.reader).filter(patient=care.patient)
-    trail = AuditEvent.objects.of_patient(care.patient.every_id).select_related("actor")
+    page = page_of(request, partial(_events, care), EVENTS_A_PAGE)
+    links = _links(**asked_by(care.reader), patient=care.patient.pk, today=care.today)
+    context = {
+        "care": care,
+        "people": [_person(care, link) for link in links],
+        "visits": list(_visits(care, page.rows)),
+        "newer_url": page.newer_url,
+        "older_url": page.older_url,
+    }
+    return render(request, "patients/who_can_see.html", context)
+
+
+def _events(care: Care, start: int, stop: int) -> list[Event]:
+    """The entries of the trail from `start` up to, and without, `stop`, the latest first. One query."""
+    if care.patient is None:
+        return []
+    if start == 0 and stop == EVENTS_A_PAGE + 1:
+        found = _latest(reader=care.reader.pk, patient=care.patient.pk)
+    else:
+        found = list(_trail(care.reader.pk, care.patient.pk)[start:stop])
+    return [Event(*row) for row in found]
+
+
+@prepared
+def _latest() -> QuerySet[Any, tuple[Any, ...]]:
+    return _trail(READER_ID, PATIENT)[: EVENTS_A_PAGE + 1]
+
+
+def _trail(reader: UUID | Blank, patient: UUID | Blank) -> QuerySet[Any, tuple[Any, ...]]:
+    trail = AuditEvent.objects.of_patient(records_of(patient))
     # Who was refused has seen nothing, and may be a stranger to be named to nobody: the clinic looks into it.
     trail = trail.exclude(actor=None).exclude(verb=audit.DENIED)
     # One's own looking and ticking would bury everybody else's.
     own = Q(action=AuditEvent.Action.READ) | Q(verb__startswith="exercise.")
-    trail = trail.exclude(own, actor=care.reader)
-    page = Paginator(trail, EVENTS_A_PAGE).get_page(request.GET.get("page"))
-    context = {
-        "care": care,
-        "people": [_person(care, link) for link in links.live(care.today).select_related("user")],
-        "visits": list(_visits(care, page.object_list)),
-        "newer_url": f"?page={page.previous_page_number()}" if page.has_previous() else "",
-        "older_url": f"?page={page.next_page_number()}" if page.has_next() else "",
-    }
-    return render(request, "patients/who_can_see.html", context)
+    rows = trail.exclude(own, actor=reader)
+    return rows.values_list(
+        "recorded_at", "action", "verb", "actor_id", "actor_label", "actor__is_staff"
+    )
+
+
+@prepared
+def _links() -> QuerySet[Any, RelatedPerson]:
+    links = RelatedPerson.objects.own(READER).filter(patient=PATIENT).live(TODAY)
+    return links.select_related("user").only(
+        "user__name", "relationship", "scope", "ends_on", "end_asked_at"
+    )
 
 
 @require_POST
@@ -88,35 +148,33 @@ def ask_access_end(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect("patients:who_can_see")
 
 
-def _person(care: Care, link: RelatedPerson) -> dict[str, object]:
+def _person(care: Care, link: RelatedPerson) -> Person:
     """One parent or carer. Parents see that there is another one, and not who: they may live apart."""
     is_named = care.knows(link.user_id)
-    return {
-        "pk": link.pk if is_named else None,
-        "is_asked": link.end_asked_at is not None,
-        "name": link.user.name if is_named else _("Another parent or carer"),
-        "relationship": link.relationship if is_named else "",
-        "scope": link.get_scope_display(),
-        "ends_on": link.ends_on,
-    }
+    return Person(
+        pk=link.pk if is_named else None,
+        is_asked=link.end_asked_at is not None,
+        name=link.user.name if is_named else _("Another parent or carer"),
+        relationship=link.relationship if is_named else "",
+        scope=_("may see: %(scope)s") % {"scope": link.get_scope_display()},
+        ends_on=link.ends_on,
+    )
 
 
-def _visits(care: Care, events: Iterable[AuditEvent]) -> Iterable[Visit]:
+def _visits(care: Care, events: Iterable[Event]) -> Iterable[Visit]:
     """The entries, the latest first. What somebody did several times on end in one day is one entry."""
+    zone = care.zone
     visits = [Visit(event.recorded_at, _who(care, event), what(event)) for event in events]
-    for _key, same in groupby(visits, key=lambda one: (_day(care, one), one.who, one.what)):
+    for _key, same in groupby(
+        visits, key=lambda one: (one.at.astimezone(zone).date(), one.who, one.what)
+    ):
         together = list(same)
-        yield replace(together[0], times=len(together))
+        yield together[0]._replace(times=len(together))
 
 
-def _day(care: Care, visit: Visit) -> date:
-    return visit.at.astimezone(care.zone).date()
-
-
-def _who(care: Care, event: AuditEvent) -> str:
-    actor = event.actor
-    if actor is None or actor.is_staff:
+def _who(care: Care, event: Event) -> str:
+    if event.is_by_staff:
         return _("%(name)s, clinic staff") % {"name": event.actor_label}
-    if actor.pk == care.reader.pk:
+    if event.actor_id == care.reader.pk:
         return _("You")
-    return event.actor_label if care.knows(actor.pk) else _("Another parent or carer")
+    return event.actor_label if care.knows(event.actor_id) else _("Another parent or carer")

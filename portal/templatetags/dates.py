@@ -21,12 +21,16 @@ register = template.Library()
 @register.filter(expects_localtime=True, is_safe=False)
 def date(value: Any, arg: str | None = None) -> str:
     """A day in words, as Django's `date`; formats such as `l j F Y` follow the language (portal.day_words)."""
+    if arg and isinstance(value, datetime.date):
+        return day_words.date_format(value, arg)
     return defaultfilters.date(value, _localised(arg))
 
 
 @register.filter(expects_localtime=True, is_safe=False)
 def time(value: Any, arg: str | None = None) -> str:
     """A time of day in words, as Django's `time`; the format follows the language (portal.day_words)."""
+    if arg and isinstance(value, datetime.datetime | datetime.time):
+        return day_words.time_format(value, arg)
     return defaultfilters.time(value, _localised(arg))
 
 

@@ -31,7 +31,7 @@ QUERIES = {
     "patients:xrays": 8,
     "patients:smoke_free": 10,
     "patients:smoke_free_plan": 8,
-    "patients:who_can_see": 7,
+    "patients:who_can_see": 6,
     "patients:contact_phone": 4,
     "patients:contact_email": 4,
 }

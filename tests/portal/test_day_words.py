@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.template import engines
-from django.utils import translation
+from django.utils import formats, timezone, translation
 
 from portal.day_words import TABLE, date_format, day_and_time, localised, time_format, weekday
 
@@ -61,6 +61,19 @@ def test_a_day_in_each_language(language, words):
 def test_a_moment_in_each_language(language, words):
     with translation.override(language):
         assert rendered('{{ at|date:"j F Y, H:i (T)" }}', at=MOMENT) == words
+
+
+@pytest.mark.parametrize("language", ["en-gb", "en-us", "es", "ar"])
+@pytest.mark.parametrize("pattern", ["D j M Y, H:i", "l j F Y, H:i", "j F Y", "H:i"])
+def test_a_moment_is_that_of_the_zone_in_force(language, pattern):
+    """What is kept of days and minutes never crosses zones, nor languages."""
+    with translation.override(language):
+        for zone in ("UTC", "Asia/Kathmandu", "America/St_Johns"):
+            with timezone.override(zone):
+                there = timezone.localtime(MOMENT.replace(second=59))
+                expected = formats.date_format(there, localised(pattern, language))
+                assert rendered(f'{{{{ at|date:"{pattern}" }}}}', at=MOMENT) == expected
+                assert date_format(there, pattern) == expected
 
 
 def test_a_time_of_day_alone():
