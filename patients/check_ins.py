@@ -56,7 +56,8 @@ def stages_of(care: Care) -> list[Stage]:
 
 @prepared
 def _open_episodes() -> QuerySet[Any, Episode]:
-    return Episode.objects.own(READER).open().filter(patient=PATIENT)
+    rows = Episode.objects.own(READER).open().filter(patient=PATIENT)
+    return rows.select_related("procedure")
 
 
 @prepared

@@ -15,7 +15,7 @@ from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from patients.actions.smoking import is_near_surgery
+from patients.actions.smoking import near_surgery
 from patients.models import Episode, Slip, SmokeFreePlan
 from portal.models import Clinic
 from procedures.models import Fact, SlotValue
@@ -46,12 +46,13 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class SmokeFree:
-    """One episode's way. `slips` are those that stand, the latest first."""
+    """One episode's way. `slips` are those that stand, the latest first; `episodes` are all of the patient's."""
 
     episode: Episode
     today: date
     plan: SmokeFreePlan | None = None
     slips: Sequence[Slip] = field(default_factory=tuple)
+    episodes: Sequence[Episode] = field(default_factory=tuple)
 
     @property
     def quit_on(self) -> date | None:
@@ -71,7 +72,7 @@ class SmokeFree:
     @property
     def is_near_surgery(self) -> bool:
         """Whether a slip of today would be told to the team."""
-        return is_near_surgery(self.episode, self.today)
+        return near_surgery(self.episodes or [self.episode], self.today) is not None
 
     @property
     def since(self) -> date | None:
@@ -121,11 +122,11 @@ class SmokeFree:
         return shown
 
 
-def smoke_free_of(episode: Episode, today: date) -> SmokeFree:
+def smoke_free_of(episode: Episode, today: date, episodes: Sequence[Episode] = ()) -> SmokeFree:
     """Read what is known. Two queries, and the episode's anchors where they are not at hand."""
     plan = SmokeFreePlan.objects.filter(episode=episode).first()
     slips = Slip.objects.standing().filter(episode=episode).select_related("by")
-    return SmokeFree(episode, today, plan, list(slips))
+    return SmokeFree(episode, today, plan, list(slips), episodes)
 
 
 def facts_about_smoking() -> list[Fact]:

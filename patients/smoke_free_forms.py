@@ -7,13 +7,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from django import forms
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from patients.actions.smoking import TOLD_WITHIN
 from patients.models import Slip, SmokeFreePlan
 from patients.smoke_free import SmokeFree
+from portal.dates import DayField
+from portal.day_words import date_format
 from portal.once import new_ticket
 
 # A quit day further away than this is a slip of the keyboard, or a wish.
@@ -24,10 +25,9 @@ LONG_AGO = timedelta(days=50 * 365)
 class SmokeFreePlanForm(forms.ModelForm):
     """The day of stopping, and what helps to stay with it."""
 
-    quit_on = forms.DateField(
+    quit_on = DayField(
         label=gettext_lazy("My smoke-free day"),
         help_text=gettext_lazy("The day you stopped, or the day you mean to."),
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
     field_order = ("quit_on", "why", "triggers", "instead", "supporter", "spent_a_day", "currency")
 

@@ -108,6 +108,8 @@ class ClinicAdmin(StaffAdmin):
                     "opening_hours",
                     "phone_out_of_hours",
                     "emergency_wording",
+                    "emergency_phone",
+                    ("open_days", "opens_at", "closes_at"),
                 )
             },
         ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 import zoneinfo
-from datetime import date, time
+from datetime import date, datetime, time
 from functools import cache
 from typing import Any, ClassVar
 
@@ -145,6 +145,15 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
         return self.name.split(" ")[0] if self.name else self.email
 
 
+class OpenDays(models.TextChoices):
+    """The days on which somebody answers in opening hours; the value holds ISO numbers of weekdays."""
+
+    TO_THURSDAY = "1234", _("Monday to Thursday")
+    TO_FRIDAY = "12345", _("Monday to Friday")
+    TO_SATURDAY = "123456", _("Monday to Saturday")
+    ALL = "1234567", _("every day")
+
+
 class Clinic(Record):
     """One clinic and how to reach it (FHIR Organization). Times of day are in `time_zone`."""
 
@@ -168,6 +177,23 @@ class Clinic(Record):
         max_length=200,
         help_text=_("One sentence, for example: In an emergency call 999."),
     )
+    emergency_phone = models.CharField(
+        _("emergency number"),
+        max_length=20,
+        blank=True,
+        help_text=_("The number alone, such as 999: with a warning sign, one tap calls it."),
+    )
+    open_days = models.CharField(
+        _("days open"),
+        max_length=7,
+        blank=True,
+        choices=OpenDays,
+        help_text=_(
+            "With days and hours, a warning sign names the one number that answers at that hour; without, both."
+        ),
+    )
+    opens_at = models.TimeField(_("opens at"), null=True, blank=True)
+    closes_at = models.TimeField(_("closes at"), null=True, blank=True)
     sending_from = models.TimeField(_("send no mail before"), default=time(8))
     sending_until = models.TimeField(_("send no mail from"), default=time(20))
     daily_cap = models.PositiveSmallIntegerField(
@@ -197,6 +223,16 @@ class Clinic(Record):
                 condition=models.Q(sending_from__lt=models.F("sending_until")),
                 name="clinic_sending_window_is_a_window",
             ),
+            models.CheckConstraint(
+                condition=models.Q(open_days="", opens_at=None, closes_at=None)
+                | models.Q(opens_at__isnull=False, opens_at__lt=models.F("closes_at"))
+                & models.Q(closes_at__isnull=False)
+                & ~models.Q(open_days=""),
+                name="clinic_opening_hours_are_whole",
+                violation_error_message=_(
+                    "Fill in the days, when you open and when you close, or none of the three."
+                ),
+            ),
         )
 
     def __str__(self) -> str:
@@ -206,6 +242,17 @@ class Clinic(Record):
     def zone(self) -> zoneinfo.ZoneInfo:
         """The clinic's time zone."""
         return zoneinfo.ZoneInfo(self.time_zone)
+
+    def is_open_at(self, moment: datetime) -> bool | None:
+        """Whether somebody answers in opening hours at `moment`; None where the hours are not known.
+
+        Public holidays are not known either: whoever tells a reader which number to call names the other one too.
+        """
+        if not self.open_days or self.opens_at is None or self.closes_at is None:
+            return None
+        local = moment.astimezone(self.zone)
+        is_day = str(local.isoweekday()) in self.open_days
+        return is_day and self.opens_at <= local.time() < self.closes_at
 
 
 class Location(Record):

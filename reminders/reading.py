@@ -208,10 +208,15 @@ def card(row: Reminder, writer: Writer, answer: str = "", when: str = "") -> Car
         answer_url=reverse("reminders:answer", args=[row.pk]) if can_be_answered(row) else "",
         answer=answer,
         element_id=f"step-{row.pk}",
-        form_url=reverse("patients:check_in") if row.category == Category.CHECK_IN else "",
+        form_url=_form_url(row) if row.category == Category.CHECK_IN else "",
         exercises_url=reverse("patients:exercises") if _is_exercise(row) else "",
         language=language,
     )
+
+
+def _form_url(row: Reminder) -> str:
+    """The check-in about this very operation: there may be another one under way."""
+    return f"{reverse('patients:check_in')}?episode={row.episode_id}"
 
 
 def _is_exercise(row: Reminder) -> bool:

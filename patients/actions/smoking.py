@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -90,30 +91,37 @@ def log_slip(
             Action.CREATE, "slip.tell", by=by, obj=slip, patient=episode.patient,
             after={"on": str(on), "what": what},
         )  # fmt: skip
-        if is_near_surgery(episode, on):
-            _tell_the_team(slip, now)
+        rows = Episode.objects.filter(patient=episode.patient_id).prefetch_related("anchor_dates")
+        if (near := near_surgery(rows, on)) is not None:
+            _tell_the_team(slip, near, now)
     return slip
 
 
-def is_near_surgery(episode: Episode, on: date) -> bool:
-    """Whether the day lies within six weeks of surgery, before or after."""
-    surgery_on = episode.surgery_on
-    return surgery_on is not None and abs(on - surgery_on) <= NEAR_SURGERY
+def near_surgery(episodes: Iterable[Episode], on: date) -> Episode | None:
+    """The one of a patient's episodes whose surgery lies within six weeks of the day, before or after: the nearest.
+
+    Smoke-free days are counted once, in one episode; the bone that heals may be another one's.
+    """
+    near = [
+        (abs(on - row.surgery_on), str(row.pk), row)
+        for row in episodes
+        if row.status != Episode.Status.CANCELLED and row.surgery_on is not None
+    ]
+    return min((row for row in near if row[0] <= NEAR_SURGERY), default=(None, "", None))[2]
 
 
-def _tell_the_team(slip: Slip, now: datetime) -> None:
-    episode = slip.episode
-    with translation.override(episode.patient.clinic.language):
-        summary = _summary(slip)
+def _tell_the_team(slip: Slip, episode: Episode, now: datetime) -> None:
+    with translation.override(slip.episode.patient.clinic.language):
+        summary = _summary(slip, episode)
     raise_alert(
         episode=episode, source={"slip": slip}, rule_key=SLIP_RULE, sign=SLIP_SIGN,
         severity=Severity.CALL, summary=summary, now=now,
     )  # fmt: skip
 
 
-def _summary(slip: Slip) -> str:
-    """What happened and how near to surgery, in the language in force."""
-    distance = (slip.on - slip.episode.surgery_on).days if slip.episode.surgery_on else 0
+def _summary(slip: Slip, episode: Episode) -> str:
+    """What happened and how near to the surgery of `episode`, in the language in force."""
+    distance = (slip.on - episode.surgery_on).days if episode.surgery_on else 0
     values = {"what": str(slip.get_what_display()).capitalize(), "n": abs(distance)}
     if distance == 0:
         return _("%(what)s on the day of surgery") % values

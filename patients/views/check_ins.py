@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -11,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from patients.actions import submit_check_in
+from patients.calling import whom_to_call
 from patients.care import Care, care_of
 from patients.check_ins import Stage, stage_of, stages_of
 from patients.models import CheckIn, Episode
@@ -31,17 +33,29 @@ def _full_care(request: HttpRequest, verb: str, patient_id: UUID | None = None) 
 
 @require_http_methods(["GET", "POST"])
 def check_in(request: HttpRequest) -> HttpResponse:
-    """Answer the questions of today's stage. Where there are none today, say what to do instead."""
+    """Answer the questions of today's stage. Where there are none today, say what to do instead.
+
+    With two operations under way there may be two stages: `episode` names the one to answer, and the page leads
+    to the other.
+    """
     if request.method == "POST":
         return _answer(request)
-    care = _full_care(request, "check_in.open")
+    wanted = _wanted(request)
+    care = _full_care(request, "check_in.open", wanted.patient_id if wanted else None)
     if care.patient is None:
         return no_record(request)
     stages = stages_of(care)
-    stage = next(iter(stages), None)
-    if stage is None:
+    if not stages:
         return render(request, "patients/check_in_none.html", {"care": care})
-    return _form_page(request, care, stage, _form(stage))
+    stage = next((one for one in stages if one.episode == wanted), stages[0])
+    others = [one for one in stages if one is not stage]
+    return _form_page(request, care, stage, _form(stage), others)
+
+
+def _wanted(request: HttpRequest) -> Episode | None:
+    """The reader's own episode that the address names, if it names one."""
+    pk = _uuid(request.GET.get("episode", ""))
+    return Episode.objects.own(request.user).filter(pk=pk).first() if pk else None
 
 
 def _answer(request: HttpRequest) -> HttpResponse:
@@ -71,8 +85,10 @@ def _form(stage: Stage, request: HttpRequest | None = None) -> CheckInForm:
     )
 
 
-def _form_page(request: HttpRequest, care: Care, stage: Stage, form: CheckInForm) -> HttpResponse:
-    context = {"care": care, "stage": stage, "form": form, "active": "check_in"}
+def _form_page(
+    request: HttpRequest, care: Care, stage: Stage, form: CheckInForm, others: Sequence[Stage] = ()
+) -> HttpResponse:
+    context = {"care": care, "stage": stage, "others": others, "form": form, "active": "check_in"}
     return render(request, "patients/check_in.html", context)
 
 
@@ -82,7 +98,13 @@ def check_in_result(request: HttpRequest, pk: UUID) -> HttpResponse:
     own = CheckIn.objects.own(request.user)
     sent = get_object_or_404(own.select_related("episode__patient__clinic", "by"), pk=pk)
     care = _full_care(request, "check_in.read", sent.episode.patient_id)
-    context = {"care": care, "sent": sent, "by": care.name_of(sent.by), "active": "check_in"}
+    context = {
+        "care": care,
+        "sent": sent,
+        "by": care.name_of(sent.by),
+        "call": whom_to_call(sent.episode.patient.clinic, sent.severity, care.now),
+        "active": "check_in",
+    }
     return render(request, "patients/check_in_result.html", context)
 
 

@@ -35,18 +35,24 @@ def _care(request: HttpRequest, verb: str, patient_id: UUID | None = None) -> Ca
 
 
 def _known(care: Care, episode_id: Any = None) -> SmokeFree | None:
-    """The way of one episode: the one asked for, or the one under way, or the last; None without any."""
+    """The way of one episode: the one asked for, or the one under way, or the last; None without any.
+
+    Of several under way it is the one in which days are counted already: a second operation does not start anew.
+    """
     rows = Episode.objects.own(care.reader).filter(patient=care.patient)
-    if episode_id:
-        rows = rows.filter(pk=episode_id)
     found = list(rows.prefetch_related("anchor_dates"))
-    episode = next((row for row in found if row.is_open), next(iter(found), None))
+    wanted = [row for row in found if row.pk == episode_id] if episode_id else _best_first(found)
+    episode = next(iter(wanted), None)
     if episode is None or care.patient is None:
         return None
     episode.patient = care.patient
     if not care.patient.uses_nicotine and "quit" not in episode.anchors:
         return None
-    return smoke_free_of(episode, today_at(care.patient.clinic, care.now))
+    return smoke_free_of(episode, today_at(care.patient.clinic, care.now), found)
+
+
+def _best_first(found: list[Episode]) -> list[Episode]:
+    return sorted(found, key=lambda row: (not row.is_open, "quit" not in row.anchors))
 
 
 def _page(request: HttpRequest, care: Care, known: SmokeFree | None, form: Any) -> HttpResponse:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.formats import date_format
 from django.views.decorators.http import require_safe
 
 from patients.care import Care, care_of
 from patients.models import ImagingRequest
 from patients.views.access import no_record
+from portal.day_words import date_format
 from procedures.wording import NoWords, UnfilledPlaceholder, Wording, clinic_values, words_of
 from procedures.wording import render as put_into_words
 

@@ -102,6 +102,10 @@ _FIRST = {
     "opening_hours": "Monday to Friday, 8 am to 6 pm",
     "phone_out_of_hours": "01632 960199",
     "emergency_wording": "In an emergency call 999.",
+    "emergency_phone": "999",
+    "open_days": "12345",
+    "opens_at": time(8),
+    "closes_at": time(18),
     "on_call_email": "on.call@brackenfield.example",
     "is_demo": True,
 }
@@ -113,6 +117,10 @@ _SECOND = {
     "opening_hours": "Monday to Saturday, 9 am to 5 pm",
     "phone_out_of_hours": "01632 960399",
     "emergency_wording": "In an emergency call 112.",
+    "emergency_phone": "112",
+    "open_days": "123456",
+    "opens_at": time(9),
+    "closes_at": time(17),
     "sending_from": time(9),
     "is_demo": True,
 }

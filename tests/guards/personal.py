@@ -16,7 +16,8 @@ FIELDS: dict[str, tuple[str, str]] = {
         "on_call_email",
         (
             "id created_at name slug time_zone language phone_in_hours opening_hours phone_out_of_hours "
-            "emergency_wording sending_from sending_until daily_cap escalate_after_minutes is_demo"
+            "emergency_wording emergency_phone open_days opens_at closes_at sending_from sending_until daily_cap "
+            "escalate_after_minutes is_demo"
         ),
     ),
     "portal.Location": ("", "id created_at clinic name address directions"),

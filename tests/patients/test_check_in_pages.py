@@ -1,11 +1,14 @@
 """Check-ins on the web: the form, what it says afterwards, and who may see it."""
 
-from datetime import timedelta
+import re
+from datetime import time, timedelta
 
 import pytest
 from django.urls import reverse
 
+from patients.actions import open_episode
 from patients.models import Alert, CheckIn, RelatedPerson
+from portal.models import Clinic
 from tests.patients.check_ins import answers_for, discharged, send, send_home
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("questionnaires")]
@@ -47,6 +50,42 @@ def test_no_warning_sign_is_said_calmly(patient, episode):
     )
     assert "None of them is a warning sign." in text(page)
     assert "not watched round the clock" in text(page)
+
+
+@pytest.fixture
+def open_by_day(people):
+    """The clinic answers on weekdays from 8 to 18, London time."""
+    Clinic.objects.filter(pk=people.clinic.pk).update(
+        emergency_phone="999", open_days="12345", opens_at=time(8), closes_at=time(18)
+    )
+
+
+@pytest.mark.parametrize(
+    ("hours", "changed", "first", "said"),
+    [
+        (0, {"temperature": "38.4"}, "020 7946 0001", "The clinic is open now."),
+        (8, {"temperature": "38.4"}, "020 7946 0002", "The clinic is closed now."),
+        (14, {"pain_trend": "more"}, "020 7946 0002", "The clinic is closed now."),
+        (24 * 5, {"temperature": "38.4"}, "020 7946 0002", "The clinic is closed now."),
+        (14, {"breathing": "yes"}, "999", "In an emergency call 999."),
+    ],
+)
+def test_a_warning_sign_names_the_one_number_that_answers_now(
+    people, episode, sign_in, stopped_clock, open_by_day, hours, changed, first, said
+):
+    stopped_clock.shift(timedelta(hours=hours))
+    page = send(sign_in(people.patient.user), episode, **changed)
+    numbers = re.findall(r'class="btn sw-btn sw-btn-main[^"]*" href="tel:([^"]+)"', text(page))
+    assert numbers == [first.replace(" ", "")]
+    assert said in text(page)
+
+
+def test_where_the_hours_are_not_known_both_numbers_stand_there(patient, episode):
+    page = text(send(patient, episode, temperature="38.4"))
+    assert 'sw-btn-wide" href="tel:' not in page
+    assert "020 7946 0001" in page
+    assert "At any other time" in page
+    assert "020 7946 0002" in page
 
 
 @pytest.mark.parametrize(
@@ -224,6 +263,42 @@ def test_an_episode_that_does_not_exist_is_not_found(patient, episode, episode_i
     assert patient.post(FORM, data).status_code == 404
 
 
+@pytest.fixture
+def two(people, episode):
+    """The other hip was operated on too; who is at home from both."""
+    other = open_episode(
+        patient=people.patient, version=people.adult_version, side="right", surgery_on=people.surgery_on,
+        surgeon=people.surgeon, by=people.clerk, now=people.now,
+    )  # fmt: skip
+    return episode, send_home(other, days_ago=20, now=people.now)
+
+
+def test_with_two_operations_each_has_its_questions(patient, two):
+    page = patient.get(FORM)
+    ways = set(re.findall(r'href="/check-in/(\?episode=[^"]+)"', page.text))
+    shown = page.context["stage"].episode
+    (rest,) = (one for one in two if one != shown)
+    assert ways == {f"?episode={rest.pk}"}
+    other = patient.get(FORM, {"episode": str(rest.pk)})
+    assert other.context["stage"].episode == rest
+    assert f"?episode={shown.pk}" in other.text
+    for one in two:
+        stage = patient.get(FORM, {"episode": str(one.pk)}).context["stage"]
+        send(patient, one, questionnaire=stage.questionnaire.key)
+    assert {row.episode for row in CheckIn.objects.all()} == set(two)
+
+
+def test_with_one_operation_there_is_nothing_to_choose(patient, episode):
+    assert "?episode=" not in patient.get(FORM).text
+
+
+@pytest.mark.parametrize("wanted", ["x", "00000000-0000-0000-0000-000000000000", "other"])
+def test_a_foreign_episode_in_the_address_says_nothing(people, patient, episode, wanted):
+    send_home(people.other_episode, days_ago=4, now=people.now)
+    named = str(people.other_episode.pk) if wanted == "other" else wanted
+    assert patient.get(FORM, {"episode": named}).context["stage"].episode == episode
+
+
 # --- The course -----------------------------------------------------------------------------------------
 
 
@@ -266,10 +341,11 @@ def test_the_step_of_today_leads_to_the_form_until_it_is_answered(planned, sign_
     reconcile(planned.episode, now=planned.now)
     patient = sign_in(planned.patient.user)
     today = reverse("reminders:today")
-    assert f'href="{FORM}">Answer the check-in' in text(patient.get(today))
+    way = f"{FORM}?episode={planned.episode.pk}"
+    assert f'href="{way}">Answer the check-in' in text(patient.get(today))
     send(patient, planned.episode)
     page = text(patient.get(today))
-    assert f'href="{FORM}">Answer the check-in' not in page
+    assert ">Answer the check-in" not in page
 
 
 # --- How much it costs --------------------------------------------------------------------------------

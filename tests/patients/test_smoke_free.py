@@ -1,13 +1,14 @@
 """Smoke-free: days, money and milestones; slips told honestly; the team told near surgery; who may see it."""
 
-from datetime import timedelta
+import re
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from patients.actions import log_slip, save_smoke_free_plan, withdraw_slip
+from patients.actions import log_slip, open_episode, save_smoke_free_plan, withdraw_slip
 from patients.models import Alert, AnchorDate, Episode, PlanRequest, RelatedPerson, Slip
 from patients.smoke_free import smoke_free_of
 from portal.models import AuditEvent, Role
@@ -41,11 +42,29 @@ def told(**changed):
     return {"what": "smoked", "on": TODAY.isoformat(), "ticket": new_ticket(), **changed}
 
 
+def day_of(day):
+    """The smoke-free day as its three boxes are sent."""
+    return {"quit_on_day": day.day, "quit_on_month": day.month, "quit_on_year": day.year}
+
+
 def near(people, days):
     """Put surgery so many days from today."""
     AnchorDate.objects.filter(episode=people.episode, anchor="surgery").update(
         on=TODAY + timedelta(days=days)
     )
+
+
+def test_the_day_is_asked_for_in_boxes_that_nobody_can_mix_up(patient, people):
+    stopped(people, 5)
+    page = patient.get(PLAN).text
+    assert re.findall(r'name="(quit_on_?[a-z]*)"', page) == [
+        "quit_on_day",
+        "quit_on_month",
+        "quit_on_year",
+    ]
+    answer = patient.post(PLAN, {"quit_on": "03/04/2026", "why": "KEPT"})
+    assert "Fill in the day, the month and the year." in answer.text
+    assert "KEPT" in answer.text
 
 
 class TestCount:
@@ -108,11 +127,16 @@ class TestPlan:
             save_smoke_free_plan(episode=episode, quit_on=ago(2), by=people.patient.user, now=NOW)
 
     def test_the_form_saves_and_keeps_what_was_typed(self, patient, people):
-        data = {"quit_on": "1026-03-01", "why": PAYLOAD, "currency": "GBP", "spent_a_day": "9.50"}
+        data = {
+            **day_of(date(1026, 3, 1)),
+            "why": PAYLOAD,
+            "currency": "GBP",
+            "spent_a_day": "9.50",
+        }
         page = text(patient.post(PLAN, data))
         assert "Please check the year." in page
         assert "&lt;script&gt;" in page
-        answer = patient.post(PLAN, data | {"quit_on": ago(1).isoformat()}, follow=True)
+        answer = patient.post(PLAN, data | day_of(ago(1)), follow=True)
         assert answer.redirect_chain == [(PAGE, 302)]
         page = text(answer)
         for words in ("1", "day smoke-free", "£9.50", "&lt;script&gt;"):
@@ -148,6 +172,40 @@ class TestSlip:
         assert (alert.summary, alert.severity, alert.slip, alert.check_in) == (
             words, "call", found, None,
         )  # fmt: skip
+
+    @pytest.mark.parametrize("status", ["active", "finished"])
+    def test_the_surgery_of_another_operation_counts_too(self, people, patient, status):
+        near(people, 200)
+        other = open_episode(
+            patient=people.patient, version=people.adult_version, side="right", surgery_on=TODAY + timedelta(days=14),
+            surgeon=people.surgeon, by=people.clerk, now=NOW,
+        )  # fmt: skip
+        Episode.objects.filter(pk=other.pk).update(status=status)
+        episode = stopped(people)
+        assert "your team is told too" in text(patient.get(PAGE))
+        slip(episode, TODAY)
+        alert = Alert.objects.get()
+        assert (alert.episode, alert.summary) == (other, "Smoked 14 days before surgery")
+
+    def test_a_cancelled_operation_does_not(self, people):
+        near(people, 20)
+        Episode.objects.filter(pk=people.episode.pk).update(status="cancelled")
+        other = open_episode(
+            patient=people.patient, version=people.adult_version, side="right", surgery_on=TODAY + timedelta(days=200),
+            surgeon=people.surgeon, by=people.clerk, now=NOW,
+        )  # fmt: skip
+        save_smoke_free_plan(episode=other, quit_on=ago(5), by=people.patient.user, now=NOW)
+        slip(Episode.objects.get(pk=other.pk), TODAY)
+        assert not Alert.objects.exists()
+
+    def test_a_second_operation_does_not_start_the_count_anew(self, people, patient):
+        episode = stopped(people, 10)
+        open_episode(
+            patient=people.patient, version=people.adult_version, side="right", surgery_on=TODAY + timedelta(days=90),
+            surgeon=people.surgeon, by=people.clerk, now=NOW + timedelta(minutes=1),
+        )  # fmt: skip
+        known = patient.get(PAGE).context["known"]
+        assert (known.episode, known.days) == (episode, 10)
 
     @pytest.mark.parametrize("days", [-43, 43])
     def test_further_away_it_is_not(self, people, days):
