@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.smtp",
     "tests.browser",
     "tests.people",
+    "tests.catalogue",
 ]
 
 # Playwright keeps an event loop in the thread that runs the tests, and Django would refuse

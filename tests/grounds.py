@@ -2,14 +2,14 @@
 
 A ground is a transaction that stays open: its rows are made in it, each test that asks for it
 runs in a savepoint inside, and the savepoint is rolled back as a test's own transaction would
-be. Grounds lie on one another: `planned` lies on `people`. Before a test that asks for less,
-or for a database that commits, the grounds it did not ask for are rolled back.
+be. Grounds lie on one another: `planned` needs `people`, the others need nothing. Before a test
+that asks for less, or for a database that commits, the grounds it did not ask for are rolled back.
 """
 
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from django.db import connection, transaction
@@ -27,11 +27,19 @@ class Layer:
     made: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """What makes a ground, and the name of the ground that it needs below, if any."""
+
+    make: Callable[..., Any]
+    needs: str | None
+
+
 @dataclass(slots=True)
 class Grounds:
     """The grounds that lie in the database now, the lowest first."""
 
-    builders: dict[str, Callable[[Any], Any]]
+    builders: dict[str, Builder]
     layers: list[Layer] = field(default_factory=list)
 
     def lay(self, names: list[str]) -> None:
@@ -50,12 +58,12 @@ class Grounds:
         return None if kept is None else pickle.loads(kept)
 
     def _make(self, name: str) -> None:
-        below = self.copy(self.layers[-1].name) if self.layers else None
+        builder = self.builders[name]
         atomic = transaction.atomic()
         # What asks for the outermost transaction takes this one for a test's.
         setattr(atomic, "_from_testcase", True)  # noqa: B010 - as Django's own TestCase marks it
         atomic.__enter__()
-        made = self.builders[name](below)
+        made = builder.make(self.copy(builder.needs)) if builder.needs else builder.make()
         connection.check_constraints()
         # What waits for a commit waits in vain, here as in any test.
         connection.run_on_commit.clear()
@@ -67,13 +75,21 @@ class Grounds:
 
 
 # Filled by the modules that hold the builders; the order is that in which they lie.
-BUILDERS: dict[str, Callable[[Any], Any]] = {}
+BUILDERS: dict[str, Builder] = {}
+Maker = TypeVar("Maker", bound=Callable[..., Any])
 
 
-def ground(builder: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Register a builder under its function's name; it gets what the ground below it made, or None."""
-    BUILDERS[builder.__name__.removeprefix("build_")] = builder
-    return builder
+def ground(needs: str | None = None) -> Callable[[Maker], Maker]:
+    """Register a builder under its function's name; it gets what the ground that it needs made.
+
+    The ground's fixture, of the same name, asks for the fixture of that one.
+    """
+
+    def register(builder: Maker) -> Maker:
+        BUILDERS[builder.__name__.removeprefix("build_")] = Builder(builder, needs)
+        return builder
+
+    return register
 
 
 @pytest.fixture(scope="session")
@@ -86,12 +102,11 @@ def grounds(django_db_setup, django_db_blocker) -> Iterator[Grounds]:
 
 
 def wanted(item: Any) -> list[str]:
-    """Return the grounds that a test asks for; none if it commits."""
+    """Return the grounds that a test asks for, with those they need; none if it commits."""
     marker = item.get_closest_marker("django_db")
     commits = bool(marker and marker.kwargs.get("transaction")) or COMMITTING & {*item.fixturenames}
-    names = list(BUILDERS)
-    asked = [names.index(name) for name in names if name in item.fixturenames]
-    return [] if commits or not asked else names[: max(asked) + 1]
+    asked = {*item.fixturenames} & BUILDERS.keys()
+    return [] if commits else [name for name in BUILDERS if name in asked]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -106,5 +121,5 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Run the tests of one ground together, those with the most first; their order stays as random as it was."""
-    items.sort(key=lambda item: -len(wanted(item)))
+    """Run the tests of the same grounds together, those with the most first; their order stays as random as it was."""
+    items.sort(key=lambda item: (-len(wanted(item)), wanted(item)))

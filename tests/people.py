@@ -263,14 +263,14 @@ def stopped_clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-@ground
-def build_people(_below: None) -> People:
+@ground()
+def build_people() -> People:
     """Make everyone, at NOW."""
     with time_machine.travel(NOW, tick=False):
         return make_people(NOW)
 
 
-@ground
+@ground(needs="people")
 def build_planned(below: People) -> People:
     """Plan every episode."""
     with time_machine.travel(NOW, tick=False):

@@ -9,7 +9,6 @@ from django.utils.html import strip_tags
 
 from portal.models import Invitation
 from procedures.actions import approve_version
-from procedures.demo import settle_demo_clinic
 from procedures.guide import clinic_of_reader, guides, pages_in, sections_of, sections_of_all
 from procedures.loading import load_catalogue, read_catalogue
 from procedures.models import Page, PathwayVersion
@@ -243,10 +242,7 @@ def test_without_an_invitation_the_only_clinic_counts_and_otherwise_none(guide):
 
 
 @pytest.mark.once
-def test_every_variant_has_pages_and_every_page_opens(db):
-    clinic = make_clinic(is_demo=True)
-    load_catalogue()
-    settle_demo_clinic(clinic=clinic, by=make_staff(clinic, "manager"), now=NOW)
+def test_every_variant_has_pages_and_every_page_opens(settled_clinic):
     client = Client()
     client.force_login(make_user())
 
@@ -275,14 +271,11 @@ def test_every_section_cites_a_fact_and_can_be_read_at_eleven():
 
 
 @pytest.mark.once
-def test_every_page_as_it_is_read_can_be_read_at_eleven_and_cites_sources(db):
+def test_every_page_as_it_is_read_can_be_read_at_eleven_and_cites_sources(settled_clinic):
     """With what the demo clinic decided filled in. Medical terms count as two syllables (reading_level)."""
-    clinic = make_clinic(is_demo=True)
-    load_catalogue()
-    settle_demo_clinic(clinic=clinic, by=make_staff(clinic, "manager"), now=NOW)
     too_hard, unsourced = {}, []
     for page in pages_in("en-gb"):
-        sections = sections_of(page, clinic)
+        sections = sections_of(page, settled_clinic)
         words = "\n\n".join(strip_tags(str(section.html)) for section in sections)
         if reading_age(words) > 11:
             too_hard[page.key] = round(reading_age(words), 1)
@@ -310,8 +303,7 @@ def test_every_page_stands_in_spanish_and_is_easy_to_read():
 
 
 @pytest.mark.once
-def test_a_spanish_reader_gets_spanish_pages(db):
-    load_catalogue()
+def test_a_spanish_reader_gets_spanish_pages(demo_clinic):
     client = Client()
     client.force_login(make_user(language="es"))
 

@@ -2,7 +2,6 @@
 
 import re
 import zlib
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -107,14 +106,11 @@ def test_where_the_file_lacks_letters_the_reader_is_led_to_the_page_to_print(
 
 
 @pytest.mark.once
-def test_every_guide_of_the_catalogue_can_be_taken_away_with_all_its_letters(
-    db: Any, clinic
-) -> None:
+def test_every_guide_of_the_catalogue_can_be_taken_away_with_all_its_letters(demo_clinic) -> None:
     """The network is barred in tests: whatever would be fetched fails here."""
-    load_catalogue()
     found = guides("en-gb")
     for guide in found:
-        chapters = [(page, sections_of(page, clinic)) for page in guide.pages]
+        chapters = [(page, sections_of(page, demo_clinic)) for page in guide.pages]
         for page, sections in chapters:
             words = [page.title, page.summary, *(section.html for section in sections)]
             assert all(letters(text) == text for text in words), page.key

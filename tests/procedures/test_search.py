@@ -4,15 +4,9 @@ from collections import Counter
 
 import pytest
 
-from procedures.loading import load_catalogue
 from procedures.search import search, words
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def catalogue(db):
-    load_catalogue()
 
 
 CASES = [
@@ -33,7 +27,7 @@ CASES = [
 ]
 
 
-def test_people_find_what_they_mean(catalogue):
+def test_people_find_what_they_mean(demo_clinic):
     found = {}
     for query, _expected in CASES:
         hits = search(query, "en-gb")
@@ -42,7 +36,7 @@ def test_people_find_what_they_mean(catalogue):
     assert found == dict(CASES)
 
 
-def test_pages_are_found_by_what_they_are_about(catalogue):
+def test_pages_are_found_by_what_they_are_about(demo_clinic):
     assert pages_found("when can I drive after PAO")[0] in ("pao-questions", "pao-weeks")
     assert {"vdro-risks", "vdro-home"} & set(pages_found("red skin VDRO child")[:3])
 
@@ -51,7 +45,7 @@ def pages_found(query):
     return [hit.page.key for hit in search(query, "en-gb") if hit.page]
 
 
-def test_words_that_fit_every_guide_are_found_in_each_and_not_in_one_alone(catalogue):
+def test_words_that_fit_every_guide_are_found_in_each_and_not_in_one_alone(demo_clinic):
     hits = search("when can I drive", "en-gb")
 
     adults = {"periacetabular-osteotomy", "femoral-osteotomy", "intertrochanteric-osteotomy"}
@@ -60,14 +54,14 @@ def test_words_that_fit_every_guide_are_found_in_each_and_not_in_one_alone(catal
     assert len({(hit.procedure.key, hit.page) for hit in hits}) == len(hits)
 
 
-def test_british_and_american_spellings_find_the_same(catalogue):
+def test_british_and_american_spellings_find_the_same(demo_clinic):
     def keys(query):
         return [(hit.procedure.key, hit.page and hit.page.key) for hit in search(query, "en-gb")]
 
     assert keys("anaesthetic") == keys("anesthetic") != []
 
 
-def test_nonsense_finds_nothing_and_a_long_query_is_cut(catalogue):
+def test_nonsense_finds_nothing_and_a_long_query_is_cut(demo_clinic):
     nonsense = ["", "   ", "the of and", "zebra crossing", "!!!", "%' OR 1=1 --", "\x00"]
 
     assert {query: search(query, "en-gb") for query in nonsense} == {
