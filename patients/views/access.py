@@ -141,7 +141,7 @@ def ask_access_end(request: HttpRequest, pk: UUID) -> HttpResponse:
         raise Http404
     if request.POST.get("choice") == "undo":
         withdraw_asking(link=link, by=care.reader)
-        messages.success(request, _("Your wish is taken back. Nothing changes."))
+        messages.success(request, _("Your request is taken back. Nothing changes."))
     else:
         ask_to_end(link=link, by=care.reader, now=care.now)
         messages.success(request, _("The clinic sees what you asked for, and calls you."))

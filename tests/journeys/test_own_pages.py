@@ -61,12 +61,12 @@ def test_a_wish_for_another_time_reaches_a_clerk_and_comes_back(clinic_of_today,
     axe(phone)
     # When they ask for another time, nothing is cancelled.
     phone.get_by_role("link", name="Ask for another time").tap()
-    phone.get_by_role("button", name="Send my wish").tap()
+    phone.get_by_role("button", name="Send my request").tap()
     phone.get_by_role("alert").wait_for()
     axe(phone)
     phone.get_by_label(re.compile("Why do you need another time")).fill("I have an exam.")
     phone.get_by_label(re.compile("When would suit you")).fill("After 3 pm")
-    phone.get_by_role("button", name="Send my wish").tap()
+    phone.get_by_role("button", name="Send my request").tap()
     phone.get_by_text("You asked for another time.").wait_for()
     axe(phone)
     assert Appointment.objects.get(episode=people.episode).status == "booked"
