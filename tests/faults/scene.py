@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -45,6 +46,7 @@ class FaultyServer:
     drops: float = 0.0
     refuses: float = 0.0
     is_frozen: bool = False
+    is_held: Callable[[], bool] = lambda: False
     refusals: tuple[str, ...] = ("451 4.3.0 try later", "452 4.2.2 full just now")
     delivered: list[Delivery] = field(default_factory=list)
     taken_at: dict[str, float] = field(default_factory=dict)
@@ -97,7 +99,7 @@ class FaultyServer:
             line = (await reader.readuntil(b"\r\n")).decode().strip()
             verb, reply = line[:4].upper(), "250 2.0.0 OK"
             while self.is_frozen:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
             if verb == "EHLO":
                 reply = "250-faulty.test\r\n250-PIPELINING\r\n250 8BITMIME"
             elif verb == "MAIL":
@@ -113,6 +115,8 @@ class FaultyServer:
 
     async def _take(self, sender: str, recipient: str, raw: bytes) -> str:
         await asyncio.sleep(self.delay)
+        while self.is_held():
+            await asyncio.sleep(0.005)
         if self.chance.random() < self.refuses:
             self.last_fault_at = time.monotonic()
             return self.chance.choice(self.refusals)

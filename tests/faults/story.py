@@ -86,7 +86,7 @@ class Story:
         # Asking aside, or on the run's own connection.
         patch.setattr(pipeline, "MANY", self.chance.choice([4, 1_000]))
         patch.setattr(pipeline, "FIRST_BATCH", self.chance.choice([5, 50]))
-        self.first, self.slack = self.chance.randint(0, number // 3), self.chance.randint(1, 3)
+        self.first, self.slack = self.chance.randint(0, number // 2), self.chance.randint(1, 3)
         self.may_begin, self.is_over = threading.Event(), threading.Event()
 
     def _due(self, number: int, name: str) -> Sequence[Episode]:
@@ -123,18 +123,25 @@ class Story:
                 self.changes[episode.pk] = Change(verb, began_at, time.monotonic())
         finally:
             self.may_begin.set()
-            self.server.is_frozen = False
+            self.server.is_held = lambda: False
             connection.close()
 
     def _keep_step(self) -> None:
-        """Wait for the mails where they are behind, and have the server wait where it is ahead."""
+        """Wait for the mails where they are behind."""
         if len(self.changes) < self.first:
             return
         self.may_begin.set()
-        place = MAILS_A_CHANGE * (len(self.changes) - self.first)
-        self.server.is_frozen = self.mailed > place + self.slack
-        while self.mailed < place - self.slack and not self.is_over.wait(0.005):
+        while self.mailed < self.place - self.slack and not self.is_over.wait(0.005):
             pass
+
+    def _is_ahead(self) -> bool:
+        """Whether it is for the mail server to wait."""
+        return self.mailed >= self.place + self.slack
+
+    @property
+    def place(self) -> float:
+        """How many mails the server should have taken by now."""
+        return MAILS_A_CHANGE * max(0, len(self.changes) - self.first)
 
     @property
     def mailed(self) -> int:
@@ -144,6 +151,7 @@ class Story:
     def play(self) -> None:
         """Send and change at once, in two threads, then until nothing is left to do."""
         self.server.delay = self.chance.choice([0.001, 0.02, 0.1])
+        self.server.is_held = self._is_ahead
         changing = threading.Thread(target=self.change_all)
         changing.start()
         self.may_begin.wait(300)
