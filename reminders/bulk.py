@@ -56,19 +56,34 @@ def update_rows(model: type[Model], names: Sequence[str], rows: Sequence[Sequenc
     key, *fields = [_field(model, name) for name in names]
     table = f'"{model._meta.db_table}"'
     if connection.vendor == "postgresql":
-        sets = ", ".join(f'"{field.column}" = new."{field.column}"' for field in fields)
-        arrays = ", ".join(f"%s::{_array_type(field)}[]" for field in (key, *fields))
-        columns = ", ".join(f'"{field.column}"' for field in (key, *fields))
-        sql = (
-            f"UPDATE {table} AS row SET {sets} FROM unnest({arrays}) AS new({columns}) "  # noqa: S608
-            f'WHERE row."{key.column}" = new."{key.column}"'
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [list(column) for column in zip(*rows, strict=True)])
+        _update_from_arrays(table, key, fields, rows)
         return
     sets = ", ".join(f'"{field.column}" = %s' for field in fields)
     behind = [(*values, pk) for pk, *values in rows]
     _each(f'UPDATE {table} SET {sets} WHERE "{key.column}" = %s', [*fields, key], behind)  # noqa: S608
+
+
+def _update_from_arrays(
+    table: str,
+    key: Field[Any, Any],
+    fields: Sequence[Field[Any, Any]],
+    rows: Sequence[Sequence[Any]],
+) -> None:
+    """One UPDATE. What all rows have in common, which is most of it, stands in it once and not in an array."""
+    keys, *values = zip(*rows, strict=True)
+    columns = dict(zip(fields, values, strict=True))
+    shared = {field: each[0] for field, each in columns.items() if each.count(each[0]) == len(each)}
+    own = {field: list(each) for field, each in columns.items() if field not in shared}
+    sets = [f'"{field.column}" = %s' for field in shared]
+    sets += [f'"{field.column}" = new."{field.column}"' for field in own]
+    arrays = ", ".join(f"%s::{_array_type(field)}[]" for field in (key, *own))
+    names = ", ".join(f'"{field.column}"' for field in (key, *own))
+    sql = (
+        f"UPDATE {table} AS row SET {', '.join(sets)} FROM unnest({arrays}) AS new({names}) "  # noqa: S608
+        f'WHERE row."{key.column}" = new."{key.column}"'
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*shared.values(), _array(key, keys), *own.values()])
 
 
 def _copy(

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, UUIDField
 
 from patients.models import Episode, ImagingRequest, Patient
 from portal.nesting import Nested, with_nested
+from portal.prepared import Listed, prepared
 from procedures.models import PathwayVersion, Step
 from procedures.offsets import Offset
 from reminders.planner import Case, Person, Repetition, Rule, Visit
 
 XRAY_BOOKED = "xray_booked"
+_IDS = Listed("ids", UUIDField())
 _SEEN_TO = {ImagingRequest.Status.BOOKED, ImagingRequest.Status.DONE}
 
 # All that `case_of`, and telling of visits that were called off, ask an episode for.
@@ -51,14 +53,14 @@ _RELATIONS = (
 
 def read_episodes(ids: Iterable[UUID]) -> list[Episode]:
     """These episodes with all that their plans depend on and nothing more, in one query."""
-    return list(_with_all().filter(id__in=ids))
+    return _episodes(ids=ids)
 
 
-@cache
-def _with_all() -> QuerySet:
-    """Put together once: that takes longer than asking the database."""
+@prepared
+def _episodes() -> QuerySet[Episode, Episode]:
+    """Put into SQL once: that takes longer than asking the database."""
     rows = Episode.objects.select_related("patient__clinic", "patient__user", "version")
-    return with_nested(rows.order_by(), *_RELATIONS)
+    return with_nested(rows.filter(id__in=_IDS).order_by(), *_RELATIONS)
 
 
 def rules_of(version: PathwayVersion) -> Sequence[Rule]:

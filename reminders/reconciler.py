@@ -13,8 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet, UUIDField
 
 from patients.models import Episode, PlanRequest
+from portal.prepared import Listed, prepared
 from reminders import telling
 from reminders.bulk import insert_rows, update_rows
 from reminders.changes import news_of
@@ -25,6 +27,7 @@ from reminders.overrides import NONE, Choices, overridden
 from reminders.planner import Case, Intent, Key, Rule, plan
 from reminders.written import CHANGED, NEW, changed_row, new_row
 
+_EPISODES = Listed("episodes", UUIDField())
 # The episode, and then the fields of `Existing` in their order.
 _READ = (
     "episode_id", "id", "step_id", "step_key", "occurrence", "recipient_id", "appointment_id", "correction",
@@ -113,14 +116,28 @@ def _lock(ids: Iterable[UUID]) -> list[UUID]:
 
 def _existing(ids: Sequence[UUID], *, lock: bool = False) -> Mapping[UUID, list[Existing]]:
     """The stored rows of these episodes, by episode."""
-    rows = Reminder.objects.filter(episode__in=ids, kind=Reminder.Kind.STEP).order_by()
-    if lock:
-        # In order, as the dispatcher locks them; and without barring notes of decisions about them.
-        rows = rows.order_by("id").select_for_update(no_key=True)
+    rows = _locked_rows(episodes=ids) if lock else _rows(episodes=ids)
     found: dict[UUID, list[Existing]] = defaultdict(list)
-    for episode_id, *values in rows.values_list(*_READ):
+    for episode_id, *values in rows:
         found[episode_id].append(_as_existing(values))
     return found
+
+
+def _of_steps() -> QuerySet[Reminder, tuple[Any, ...]]:
+    rows = Reminder.objects.filter(episode__in=_EPISODES, kind=Reminder.Kind.STEP)
+    return rows.order_by().values_list(*_READ)
+
+
+@prepared
+def _rows() -> QuerySet[Reminder, tuple[Any, ...]]:
+    """As they stand now."""
+    return _of_steps()
+
+
+@prepared
+def _locked_rows() -> QuerySet[Reminder, tuple[Any, ...]]:
+    """In order, as the dispatcher locks them; and without barring notes of decisions about them."""
+    return _of_steps().order_by("id").select_for_update(no_key=True)
 
 
 def _as_existing(values: Sequence[Any]) -> Existing:
