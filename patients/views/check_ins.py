@@ -115,10 +115,11 @@ def check_in_history(request: HttpRequest) -> HttpResponse:
     if care.patient is None:
         return no_record(request)
     rows = CheckIn.objects.own(request.user).filter(episode__patient=care.patient)
-    page = Paginator(rows.select_related("by"), A_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(rows.select_related("by", "episode"), A_PAGE).get_page(request.GET.get("page"))
     context = {
         "care": care,
         "sent": [(row, care.name_of(row.by)) for row in page.object_list],
+        "goes_on": any(row.episode.is_open for row in page.object_list),
         "trends": trends_of(rows[:SHOWN]),
         "newer_url": f"?page={page.previous_page_number()}" if page.has_previous() else "",
         "older_url": f"?page={page.next_page_number()}" if page.has_next() else "",

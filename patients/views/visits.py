@@ -126,7 +126,8 @@ def appointment_ask_move(request: HttpRequest, pk: UUID) -> HttpResponse:
         try:
             ask_to_move(appointment=visit, by=care.reader, now=care.now, **form.cleaned_data)
             notes.success(
-                request, _("Your request is with the clinic. Your time stays yours until we answer.")
+                request,
+                _("Your request is with the clinic. Your time stays yours until we answer."),
             )
             return redirect("patients:appointment", pk)
         except ValidationError as error:

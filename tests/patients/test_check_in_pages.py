@@ -216,6 +216,13 @@ def test_a_history_holds_nobody_elses(patient, episode, people, sign_in):
     assert (page.status_code, list(page.context["sent"])) == (200, [])
 
 
+def test_a_history_leads_on_while_there_is_more_to_come(patient, episode):
+    send(patient, episode)
+    assert "Answer a check-in" in text(patient.get(HISTORY))
+    type(episode).objects.update(status="finished")
+    assert "Answer a check-in" not in text(patient.get(HISTORY))
+
+
 def test_access_that_ends_while_the_form_is_open_ends_there(people, episode, sign_in):
     carer = sign_in(people.carer)
     assert carer.get(FORM).status_code == 200
