@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from portal import sessions
 from portal.models import User
@@ -36,6 +36,12 @@ def drop_unsent(request: HttpRequest) -> HttpResponse:
     """Forget the form that came too late."""
     sessions.forget_unsent(request)
     return redirect(_own_address(request))
+
+
+@require_safe
+def own_address(request: HttpRequest) -> HttpResponse:
+    """The address that somebody signs in with. It changes by a wish that both ends confirm, or by the clinic."""
+    return render(request, "account/email.html")
 
 
 def _own_address(request: HttpRequest) -> str:

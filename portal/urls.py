@@ -38,6 +38,8 @@ urlpatterns = [
     # In place of allauth's own two pages, which look the address up.
     path("accounts/login/code/", AskCode.as_view(), name="account_request_login_code"),
     path("accounts/login/code/confirm/", TypeCode.as_view(), name="account_confirm_login_code"),
+    # In place of the page on which allauth lets people change their address at one end alone.
+    path("accounts/email/", session_views.own_address, name="account_email"),
     path("accounts/", include("allauth.urls")),
     path("metrics", metrics, name="metrics"),
     # What mail providers report about bounces; each call must bring the secret (settings.ANYMAIL).

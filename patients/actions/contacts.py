@@ -19,11 +19,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from patients.actions.feeds import hash_of
+from patients.actions.finding import keep_account_findable
 from patients.actions.notes import Action
 from patients.actions.people import update_patient
 from patients.models import EmailChange, Patient
 from portal import audit, mail
 from portal.models import User
+from portal.once import spend
 
 GOOD_FOR = timedelta(days=2)
 # Wishes of one person in a day: each of them writes to an address that may be a stranger's.
@@ -38,12 +40,17 @@ def correct_phone(*, patient: Patient, phone: str, by: User, now: datetime) -> N
 
 
 @transaction.atomic
-def ask_email_change(*, user: User, new_email: str, now: datetime) -> EmailChange:
+def ask_email_change(
+    *, user: User, new_email: str, now: datetime, ticket: str = ""
+) -> EmailChange | None:
     """Ask both addresses whether the login moves from one to the other. An earlier wish is void.
 
-    Nobody learns whether the new address has an account. Raises ValidationError for the address in use, and
-    for more than `MOST_A_DAY` wishes.
+    The same form sent twice asks once, so that the links of the first mails still work; None then. Nobody learns
+    whether the new address has an account. Raises ValidationError for the address in use, and for more than
+    `MOST_A_DAY` wishes.
     """
+    if ticket and not spend(ticket):
+        return None
     new_email = new_email.strip().lower()
     if new_email == user.email.lower():
         raise ValidationError({"new_email": _("This is your address already.")})
@@ -132,6 +139,7 @@ def _take_over(change: EmailChange, now: datetime) -> None:
         return
     user.email = change.new_email
     user.save(update_fields=["email"])
+    keep_account_findable(user)
     change.done_at = now
     _record(Action.UPDATE, "email_change.done", change)
 

@@ -23,7 +23,8 @@ from patients.actions.contacts import (
 )
 from patients.care import care_of, phone_for
 from patients.views.access import no_record
-from portal import clock
+from portal import clock, languages
+from portal.once import new_ticket
 
 
 class PhoneForm(forms.Form):
@@ -49,6 +50,7 @@ class EmailForm(forms.Form):
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
+    ticket = forms.CharField(max_length=32, widget=forms.HiddenInput, initial=new_ticket)
 
 
 @require_http_methods(["GET", "POST"])
@@ -85,9 +87,7 @@ def contact_email(request: HttpRequest) -> HttpResponse:
     form = EmailForm(request.POST or None)
     if form.is_valid():
         try:
-            ask_email_change(
-                user=care.reader, new_email=form.cleaned_data["new_email"], now=care.now
-            )
+            ask_email_change(user=care.reader, now=care.now, **form.cleaned_data)
             notes.success(
                 request, _("We have written to both addresses. It changes when both have said yes.")
             )
@@ -110,6 +110,7 @@ def email_change(request: HttpRequest, token: str) -> HttpResponse:
     change = open_email_change(token, now)
     if change is None:
         return render(request, "patients/email_change.html", {}, status=HTTPStatus.NOT_FOUND)
+    languages.speak(request, change.user.language)
     if request.method != "POST":
         return render(request, "patients/email_change.html", {"change": change})
     if request.POST.get("do") == "stop":

@@ -10,9 +10,10 @@ from django.urls import reverse
 
 from patients.actions.contacts import ask_email_change
 from patients.care import Care
-from patients.models import Alert, EmailChange, RelatedPerson
+from patients.models import Alert, EmailChange, PatientWord, RelatedPerson
 from portal import mail
 from portal.models import AuditEvent, OutboxMail, User
+from portal.once import new_ticket
 from procedures.models import ConsentForm
 from reminders.export import HIDDEN, sources
 from reminders.export_labels import label_of
@@ -233,9 +234,10 @@ class TestEmail:
         self.sent.append(letter)
         return mail.Answer(mail.Outcome.SENT, "250")
 
-    def ask(self, browser, address="new@example.com"):
+    def ask(self, browser, address="new@example.com", ticket=""):
+        told = {"new_email": address, "ticket": ticket or new_ticket()}
         with self.commit(execute=True):
-            return browser.post(EMAIL, {"new_email": address}, follow=True)
+            return browser.post(EMAIL, told, follow=True)
 
     def links(self):
         return {
@@ -258,6 +260,32 @@ class TestEmail:
             "email_change.ask",
             "email_change.done",
         ]
+
+    def test_a_double_press_asks_once_and_its_links_work(self, patient, client):
+        page = patient.get(EMAIL).text
+        ticket = re.search(r'name="ticket" value="([0-9a-f]{32})"', page)[1]
+        for _press in range(2):
+            assert "written to both addresses" in text(self.ask(patient, ticket=ticket))
+        assert len(self.sent) == 2
+        assert client.get(self.links()["new@example.com"]).status_code == 200
+
+    def test_after_an_error_the_same_form_asks(self, patient):
+        for address in ("pat@example.com", "new@example.com"):
+            self.ask(patient, address, ticket="t" * 32)
+        assert len(self.sent) == 2
+
+    def test_staff_find_the_account_by_its_new_address(self, patient, people, client, sign_in):
+        self.ask(patient)
+        for link in self.links().values():
+            client.post(link)
+        words = PatientWord.objects.filter(patient=people.patient).values_list("word", flat=True)
+        assert "new@example.com" in " ".join(words)
+        assert "pat@example.com" not in " ".join(words)
+
+    def test_the_page_behind_the_link_speaks_the_readers_language(self, patient, people, client):
+        self.ask(patient)
+        User.objects.filter(pk=people.patient.user_id).update(language="es")
+        assert 'lang="es"' in client.get(self.links()["new@example.com"]).text
 
     @pytest.mark.parametrize("end", ["pat@example.com", "new@example.com"])
     def test_one_end_alone_changes_nothing(self, patient, people, client, end):

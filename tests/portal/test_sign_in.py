@@ -5,11 +5,13 @@ import time
 from datetime import timedelta
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth import SESSION_KEY
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import translation
 
 from portal.actions import accept_invitation, invite
@@ -310,6 +312,26 @@ def test_staff_set_up_a_second_factor_and_sign_in_with_it(people, client, settin
     assert client.get("/admin/").status_code == 302
     client.post("/accounts/2fa/authenticate/", {"code": code()})
     assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize("who", ["patient", "mother", "nurse"])
+@pytest.mark.parametrize("do", ["action_add", "action_primary", "action_send", "action_remove"])
+def test_nobody_changes_their_address_at_one_end(people, sign_in, mailoutbox, who, do):
+    person = getattr(people, who)
+    user = getattr(person, "user", person)
+    browser, before = sign_in(user), user.email
+    assert before in browser.get("/accounts/email/").text
+    answer = browser.post("/accounts/email/", {do: "", "email": "thief@example.com"})
+    assert answer.status_code == 405
+    user.refresh_from_db()
+    assert user.email == before
+    assert not EmailAddress.objects.exists()
+    assert mailoutbox == []
+
+
+def test_the_page_leads_to_the_wish_that_both_ends_confirm(people, sign_in):
+    page = sign_in(people.patient.user).get("/accounts/email/")
+    assert f'href="{reverse("patients:contact_email")}"' in page.text
 
 
 def test_who_looked_at_their_address_may_still_add_a_way_in(people, client):
