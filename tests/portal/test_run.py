@@ -1,5 +1,6 @@
 """`manage.py run` as an operator meets it: it starts everything, says what is wrong, ends everything."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -126,12 +127,17 @@ def clinic(new_clinic):
 
 
 @pytest.fixture(scope="session")
-def folder_of_one_that_ran(tmp_path_factory):
-    """Return the folder of a clinic that was started and ended once: making it is most of a first start."""
-    clinic = Clinic(tmp_path_factory.mktemp("ran"))
-    process = clinic.start()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+def folder_of_one_that_ran():
+    """Return the folder of a clinic that was started from nothing and ended: once for all processes of this run."""
+    clinic = Clinic(Path(os.environ["STEPWISE_TEST_FOLDER"], "ran"))
+    clinic.folder.mkdir(exist_ok=True)
+    with (clinic.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (clinic.folder / "done").exists():
+            process = clinic.start()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+            (clinic.folder / "done").touch()
     return clinic.folder / "var"
 
 
@@ -181,7 +187,8 @@ def taken_port():
 
 @pytest.mark.once
 @pytest.mark.fault
-def test_ctrl_c_ends_everything_and_the_next_start_keeps_the_data(clinic):
+def test_ctrl_c_ends_everything_and_the_next_start_keeps_the_data(clinic_that_ran):
+    clinic = clinic_that_ran
     process = clinic.start()
     assert answers(clinic.port) == 200
     started = " ".join(clinic.living().values())
