@@ -14,7 +14,9 @@
     return;
   }
   const page = new DOMParser().parseFromString(await kept.text(), "text/html");
-  page.querySelectorAll("form, button, script, dialog").forEach((part) => part.remove());
+  // Nothing to press that would lead nowhere.
+  const deeds = "form, button, script, dialog, .sw-step-why, .sw-actions, .sw-link-target";
+  page.querySelectorAll(deeds).forEach((part) => part.remove());
   const parts = page.querySelectorAll("main h1, main [data-keep]");
   place.append(...[...parts].map((part) => document.importNode(part, true)));
   place.querySelectorAll("h1").forEach((heading) => {
