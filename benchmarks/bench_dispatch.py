@@ -89,7 +89,7 @@ def ready_made(most: int) -> list[tuple[str, bytes]]:
     backend = get_connection()
     return [
         (row.to_address, mail._message(emails.outgoing(row), backend).message().as_bytes())
-        for row in Message.objects.order_by("id")[:most].iterator(500)
+        for row in Message.objects.prefetch_related("sheet").order_by("id")[:most].iterator(500)
     ]
 
 

@@ -149,8 +149,8 @@ _MESSAGE = {
     "id": "message_id", "created_at": "due_at", "clinic_id": "%(clinic)s", "recipient_id": "recipient_id",
     "category": "category", "message_id": "'<' || message_id || '@portal.clinic.example>'",
     "to_address": "email", "subject": "'Your next step is ready'",
-    "text": "'Pick one healthy habit and start it today. If it is hard, call us.'",
-    "html": "'<p>Pick one healthy habit and start it today. If it is hard, call us.</p>'",
+    "whole_text": "'Pick one healthy habit and start it today. If it is hard, call us.'",
+    "whole_html": "'<p>Pick one healthy habit and start it today. If it is hard, call us.</p>'",
     "state": "'sent'", "attempts": "1", "sent_at": "due_at", "last_response": "'250 2.0.0 OK'",
 }  # fmt: skip
 _DECISION = {

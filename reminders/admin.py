@@ -255,7 +255,11 @@ class MessageAdmin(StaffAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """Without the long parts, which a list does not show."""
-        return super().get_queryset(request).defer("html", "text", "calendar", "headers")
+        return (
+            super()
+            .get_queryset(request)
+            .defer("own", "whole_html", "whole_text", "calendar", "headers")
+        )
 
     def search(
         self, request: HttpRequest, rows: models.QuerySet[Any], words: str

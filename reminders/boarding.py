@@ -69,13 +69,15 @@ _MAY_GO = f"""
     AND NOT EXISTS (SELECT 1 FROM portal_sendingswitch switch WHERE NOT switch.is_on {_ONE})
 """  # noqa: S608 - nothing but our own words goes in
 
+# What is asked about a row.
+_COLUMNS = (
+    "id", "kind", "episode_id", "appointment_id", "step_id", "step_key", "occurrence", "recipient_id", "category",
+    "is_essential",
+)  # fmt: skip
+
 _STATEMENT = """
     WITH mail (reminder, message) AS ({pairs}),
-    mine AS MATERIALIZED (
-        SELECT mail.message, row.* FROM mail JOIN reminders_reminder row ON row.id = mail.reminder
-        WHERE row.claimed_by = %s AND row.state = 'claimed'
-        ORDER BY row.id {lock}
-    ),
+    mine AS MATERIALIZED ({held}),
     going AS MATERIALIZED (SELECT mine.id, mine.message FROM mine WHERE {may_go})
     UPDATE reminders_reminder SET message_id = going.message
     FROM going WHERE reminders_reminder.id = going.id
@@ -105,7 +107,12 @@ def board(messages: Mapping[UUID, UUID], token: str, now: datetime, today: date)
 def _statement(number: int) -> str:
     """The statement for so many mails on SQLite, which locks no rows: it has one writer at a time."""
     pairs = "VALUES " + ", ".join(["(%s, %s)"] * number)
-    return _STATEMENT.format(pairs=pairs, lock="", may_go=_MAY_GO)
+    columns = ", ".join(f"row.{name}" for name in _COLUMNS)
+    held = f"""
+        SELECT mail.message, {columns} FROM mail JOIN reminders_reminder row ON row.id = mail.reminder
+        WHERE row.claimed_by = %s AND row.state = 'claimed'
+    """  # noqa: S608 - nothing but our own words goes in
+    return _STATEMENT.format(pairs=pairs, held=held, may_go=_MAY_GO)
 
 
 # --- PostgreSQL: the statement is planned once for a connection, which takes longer than asking it. ---
@@ -144,8 +151,18 @@ def _preparation() -> str:
 
 @cache
 def _locking() -> str:
-    pairs = "SELECT * FROM unnest(%s::uuid[], %s::uuid[])"
-    return _STATEMENT.format(pairs=pairs, lock="FOR NO KEY UPDATE OF row", may_go=_MAY_GO)
+    pairs = "SELECT * FROM unnest(%s::uuid[], %s::uuid[]) ORDER BY 1"
+    columns = ", ".join(_COLUMNS)
+    # Each row by its key. Asked for by its state too it would be looked for among all that are claimed, dead
+    # versions included.
+    held = f"""
+        SELECT mail.message, row.* FROM mail CROSS JOIN LATERAL (
+            SELECT {columns}, state FROM reminders_reminder
+            WHERE id = mail.reminder AND claimed_by = %s
+            FOR NO KEY UPDATE {_ONE}
+        ) row WHERE row.state = 'claimed'
+    """  # noqa: S608 - nothing but our own words goes in
+    return _STATEMENT.format(pairs=pairs, held=held, may_go=_MAY_GO)
 
 
 def _key(key: UUID) -> Any:

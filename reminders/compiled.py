@@ -8,13 +8,15 @@ is rendered as ever, and the result is the same either way, which tests hold to.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
+from uuid import UUID, uuid5
 
 from django.db.models import Model
 from django.template.loader import render_to_string
@@ -335,12 +337,26 @@ def _frame_pieces(text: str, *, wraps: bool) -> Pieces:
 # --- Both in one -----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """What mails of one kind have in common, under the key by which it is stored (`reminders.models.Sheet`)."""
+
+    key: UUID
+    text: Pieces
+    html: Pieces
+
+
 class Printed(NamedTuple):
-    """A mail's two parts, and both as bytes for the wire where they are known."""
+    """A mail's two parts, and both as bytes for the wire where they are known.
+
+    `sheet` is what they were printed on, if it was one, and `own` what stands between its texts, part by part.
+    """
 
     text: str
     html: str
     wire: tuple[bytes, bytes] | None = None
+    sheet: Sheet | None = None
+    own: Mapping[str, Sequence[str]] | None = None
 
 
 class Sheets:
@@ -351,7 +367,7 @@ class Sheets:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Any, ...], _Frame] = {}
+        self._known: dict[tuple[Any, ...], Sheet] = {}
 
     def printed(
         self,
@@ -380,12 +396,18 @@ class Sheets:
             "0:why_url": item.why_url,
         }
         text, html = sheet.text.printed(given), sheet.html.printed(given)
-        ready = text.wire is not None and html.wire is not None
-        return Printed(text.text, html.text, (text.wire, html.wire) if ready else None)  # type: ignore[arg-type]
+        wire = None if text.wire is None or html.wire is None else (text.wire, html.wire)
+        own = {"text": text.put_in, "html": html.put_in}
+        return Printed(text.text, html.text, wire, sheet, own)
+
+
+# The same texts have the same key, on whatever machine the sheet is made.
+_SHEETS = UUID("6c3a4c55-2f6b-4d0e-9a55-0d1d5b1f7c11")
 
 
 @lru_cache(maxsize=MOST_PLANS // 2)
-def _sheet(frame: _Frame, title: Pieces, todo: Pieces, body: _Body) -> _Frame:
+def _sheet(frame: _Frame, title: Pieces, todo: Pieces, body: _Body) -> Sheet:
     """A frame with the words of a step in it: only what is the reader's own still has to be put in."""
     parts = {"0:title": title, "0:todo": todo, "0:body_html": body.html, "0:body_text": body.text}
-    return _Frame(html=frame.html.with_parts(parts), text=frame.text.with_parts(parts))
+    text, html = frame.text.with_parts(parts), frame.html.with_parts(parts)
+    return Sheet(uuid5(_SHEETS, json.dumps([text.texts, html.texts])), text, html)

@@ -251,24 +251,21 @@ def compose(
 ) -> dict[str, Any]:
     """The fields of the one message that carries these reminders, all for one person of one clinic.
 
-    And `wire`: its two parts as bytes, where they are known. `sheets` are those of the batch.
+    And `printed`, its two parts. `sheets` are those of the batch.
     """
     first = reminders[0]
     clinic = first.episode.patient.clinic
     with in_language(first.recipient.language):
         holes = _holes(reminders)
-        printed = _printed(reminders, items, holes, sheets)
         return {
             "clinic_id": clinic.id,
             "recipient_id": first.recipient_id,
             "category": _leading_category(reminders),
             "to_address": first.recipient.email,
             "subject": _subject(items, clinic),
-            "text": printed.text,
-            "html": printed.html,
             "headers": _headers(holes["unsubscribe_url"]),
             "calendar": _calendar(reminders),
-            "wire": printed.wire,
+            "printed": _printed(reminders, items, holes, sheets),
         }
 
 
@@ -378,15 +375,16 @@ def _headers(unsubscribe_url: str) -> dict[str, str]:
     }
 
 
-def outgoing(message: Message, wire: tuple[bytes, bytes] | None = None) -> Mail:
-    """A stored message as a mail ready to go, the same on every try; with `wire`, its parts as bytes, if known."""
+def outgoing(message: Message, printed: compiled.Printed | None = None) -> Mail:
+    """A stored message as a mail ready to go, the same on every try; `printed` are its parts, if they are at hand."""
+    parts = printed or compiled.Printed(message.text, message.html)
     return Mail(
         to=message.to_address,
         subject=message.subject,
-        text=message.text,
-        html=message.html,
+        text=parts.text,
+        html=parts.html,
         message_id=message.message_id,
         headers=dict(message.headers),
         calendar=message.calendar,
-        wire=wire,
+        wire=parts.wire,
     )

@@ -47,10 +47,10 @@ from reminders.staff_plan import title_of
 HIDDEN = frozenset(
     {
         "id", "created_at", "ticket", "password", "is_superuser", "is_staff", "is_active", "groups",
-        "user_permissions", "lease_until", "claimed_by", "attempts", "headers", "html", "calendar", "digest",
-        "message_id", "last_response", "sequence", "changed_at", "patient", "clinic", "flags", "context",
-        "counted_from", "questionnaire_version", "rule_key", "sign", "step_key", "occurrence", "correction",
-        "valid_until", "settled_at", "message", "is_essential", "merged_into", "episode", "session_round",
+        "user_permissions", "lease_until", "claimed_by", "attempts", "headers", "sheet", "own", "whole_html",
+        "calendar", "digest", "message_id", "last_response", "sequence", "changed_at", "patient", "clinic", "flags",
+        "context", "counted_from", "questionnaire_version", "rule_key", "sign", "step_key", "occurrence",
+        "correction", "valid_until", "settled_at", "message", "is_essential", "merged_into", "episode", "session_round",
         "is_pinned", "due_at", "check_in", "slip",
     }
 )  # fmt: skip
@@ -68,6 +68,10 @@ class Entry(NamedTuple):
     value: Any
     label: str
     words: str
+
+
+# Of a mail there may be stored only what is its own: it is shown whole.
+SHOWN_AS = {"whole_text": "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,8 @@ def _sent(care: Care) -> Iterator[tuple[str, str, Iterable[models.Model]]]:
     sent = Message.objects.own(care.reader).filter(
         id__in=reminders.filter(message__isnull=False).values("message_id")
     )
-    yield "messages", _("Mails to you"), sent.select_related("recipient").order_by("sent_at", "id")
+    sent = sent.select_related("recipient").prefetch_related("sheet").order_by("sent_at", "id")
+    yield "messages", _("Mails to you"), sent
     yield (
         "reminders",
         _("Your reminders"),
@@ -180,8 +185,13 @@ def _row(care: Care, row: models.Model) -> list[Entry]:
         if field.name in HIDDEN or _is_held_back(care, row, field.name):
             continue
         if words := _in_words(care, row, field):
-            found.append(Entry(field.name, _for_programs(care, row, field), label_of(field), words))
+            name = SHOWN_AS.get(field.name, field.name)
+            found.append(Entry(name, _for_programs(care, row, field), label_of(field), words))
     return found
+
+
+def _value(row: models.Model, field: Any) -> Any:
+    return getattr(row, SHOWN_AS.get(field.name, field.name))
 
 
 def _is_held_back(care: Care, row: models.Model, name: str) -> bool:
@@ -202,7 +212,7 @@ def _is_held_back(care: Care, row: models.Model, name: str) -> bool:
 def _in_words(care: Care, row: models.Model, field: Any) -> str:
     if field.choices:
         return str(getattr(row, f"get_{field.name}_display")())
-    value = getattr(row, field.name)
+    value = _value(row, field)
     match field.name:
         case "answers":
             return "\n".join(f"{one['label']}: {one['shown']}" for one in value)
@@ -217,7 +227,7 @@ def _in_words(care: Care, row: models.Model, field: Any) -> str:
 
 def _for_programs(care: Care, row: models.Model, field: Any) -> Any:
     """The value itself: dates and moments as ISO 8601, codes as they are kept, what it points to by its name."""
-    value = getattr(row, field.name)
+    value = _value(row, field)
     if isinstance(value, User):
         return care.name_of(value)
     if field.name == "answers":

@@ -90,7 +90,7 @@ def _mails(care: Care, patient: Patient) -> Iterator[Resource]:
         episode__patient=patient, message__isnull=False
     )
     mails = Message.objects.own(care.reader).filter(id__in=carried.values("message_id"))
-    yield from (_communication(row, patient) for row in mails)
+    yield from (_communication(row, patient) for row in mails.prefetch_related("sheet"))
     coming = Reminder.objects.own(care.reader).filter(episode__patient=patient).open()
     titled = coming.select_related("step").prefetch_related("step__texts").order_by("due_at", "id")
     yield from (_coming(row, patient, care.reader.language) for row in titled)

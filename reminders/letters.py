@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
@@ -17,7 +17,8 @@ from portal import mail
 from portal.instances import Mould
 from reminders import emails
 from reminders.bulk import insert_all
-from reminders.models import Message, Reminder
+from reminders.compiled import Printed
+from reminders.models import Message, Reminder, Sheet
 from reminders.outcomes import Tally, fail
 
 logger = logging.getLogger(__name__)
@@ -35,19 +36,19 @@ class Letter:
     message: Message | None = None
     items: list[emails.Item] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
-    wire: tuple[bytes, bytes] | None = None
+    printed: Printed | None = None
     # On the machine's clock (UTC): after this moment it is too late to begin under the claim's lease.
     begin_until: datetime = _AT_ANY_TIME
 
     @property
-    def ids(self) -> list[uuid.UUID]:
+    def ids(self) -> list[UUID]:
         """Its reminders' keys."""
         return [row.id for row in self.reminders]
 
 
 def letters_of(reminders: Iterable[Reminder]) -> list[Letter]:
     """Put together what goes in one mail: by person and clinic. What was tried before keeps its message."""
-    slots: dict[tuple[uuid.UUID, uuid.UUID, uuid.UUID | None], Letter] = {}
+    slots: dict[tuple[UUID, UUID, UUID | None], Letter] = {}
     for row in reminders:
         slot = (row.recipient_id, row.episode.patient.clinic_id, row.message_id)
         if slot not in slots:
@@ -83,7 +84,8 @@ def compose(letter: Letter, writer: emails.Writer, token: str, now: datetime, ta
     """Make the mail's texts. One that cannot be made is set aside and holds up no other."""
     try:
         letter.fields = emails.compose(letter.reminders, letter.items, sheets=writer.sheets)
-        letter.wire = letter.fields.pop("wire")
+        letter.printed = letter.fields.pop("printed")
+        letter.fields |= _stored(letter.printed)
     except (SoftTimeLimitExceeded, OperationalError):
         raise
     except Exception as error:
@@ -95,18 +97,46 @@ def compose(letter: Letter, writer: emails.Writer, token: str, now: datetime, ta
     return True
 
 
-@transaction.atomic
-def store(letters: Sequence[Letter], now: datetime) -> None:
+def _stored(printed: Printed) -> dict[str, Any]:
+    """A mail's two parts as they are stored: on a sheet, or whole."""
+    if printed.sheet is None or printed.own is None:
+        return {
+            "sheet_id": None, "own": {}, "whole_text": printed.text, "whole_html": printed.html
+        }  # fmt: skip
+    return {
+        "sheet_id": printed.sheet.key, "own": printed.own, "whole_text": "", "whole_html": ""
+    }  # fmt: skip
+
+
+def store(letters: Sequence[Letter], now: datetime, kept: set[UUID] | None = None) -> None:
     """Store the mails with their Message-IDs, before any of them is tried.
 
     A mail that was tried before keeps its message, with the words of today. A new one belongs to no
-    reminder until it is handed over (`boarding.board`).
+    reminder until it is handed over (`boarding.board`). `kept` are the sheets that this run knows to be
+    stored, and learns of the others here.
     """
+    kept = set() if kept is None else kept
     again = [letter for letter in letters if letter.message is not None]
     new = [letter for letter in letters if letter.message is None]
-    for letter in again:
-        _write_anew(letter)
-    insert_all(Message, [_new_message(letter, now) for letter in new])
+    sheets = _sheets_beyond(kept, letters)
+    with transaction.atomic():
+        if sheets:
+            # Another worker may be storing the same one.
+            Sheet.objects.bulk_create(sheets.values(), ignore_conflicts=True)
+        for letter in again:
+            _write_anew(letter)
+        insert_all(Message, [_new_message(letter, now) for letter in new])
+    kept |= sheets.keys()
+
+
+def _sheets_beyond(kept: Collection[UUID], letters: Iterable[Letter]) -> dict[UUID, Sheet]:
+    """The sheets of these letters that are not among those kept, by key."""
+    used = [letter.printed.sheet for letter in letters if letter.printed]
+    return {
+        sheet.key: Sheet(id=sheet.key, text=sheet.text.texts, html=sheet.html.texts)
+        for sheet in used
+        if sheet and sheet.key not in kept
+    }
 
 
 _FIELDS = tuple(field.attname for field in Message._meta.concrete_fields)
@@ -114,7 +144,7 @@ _MESSAGE = Mould(Message, _FIELDS)
 
 
 def _new_message(letter: Letter, now: datetime) -> Message:
-    key = uuid.uuid4()
+    key = uuid4()
     message_id = f"<{key}@{mail.message_id_domain()}>"
     values = _AT_FIRST | letter.fields | {"id": key, "message_id": message_id, "created_at": now}
     letter.message = _MESSAGE.cast([values[name] for name in _FIELDS])

@@ -16,6 +16,7 @@ from portal import clock
 from portal.day_words import date_format
 from portal.models import Clinic, Record
 from procedures.models import Category, Step
+from reminders.pieces import woven
 from reminders.querysets import MessageQuerySet, ReminderQuerySet
 
 
@@ -169,10 +170,33 @@ class Reminder(Record):
         return self.state in {self.State.PLANNED, self.State.CLAIMED, self.State.RETRYING}
 
 
+class Sheet(models.Model):
+    """The texts that many messages have in common, part by part, each in the order in which it is read.
+
+    Between them goes what is a message's own. Written once under a key made of its content, and never
+    changed: what was sent stays as it was sent. Nothing personal stands here.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    text = models.JSONField()
+    html = models.JSONField()
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        verbose_name = _("sheet")
+        verbose_name_plural = _("sheets")
+        ordering = ("created_at", "id")
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class Message(Record):
     """One email as it was sent (FHIR Communication), carrying the reminders of one slot for one person.
 
-    `message_id` (RFC 5322) is stored before the first try and is the same on every try.
+    `message_id` (RFC 5322) is stored before the first try and is the same on every try. Of a mail that was
+    printed on a sheet only what is its own is stored: `own` is what goes between the sheet's texts, as it
+    stands there, by part. Any other is stored whole. `text` and `html` are both, for either kind.
     """
 
     class State(models.TextChoices):
@@ -182,16 +206,20 @@ class Message(Record):
         FAILED = "failed", _("failed")
         WITHDRAWN = "withdrawn", _("withdrawn")
 
-    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+")
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+", db_index=False)
     recipient = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="messages"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="messages", db_index=False
     )
     category = models.CharField(max_length=20, choices=Category)
-    message_id = models.CharField(max_length=200, unique=True)
+    message_id = models.CharField(max_length=200)
     to_address = models.EmailField(max_length=254)
     subject = models.CharField(max_length=200)
-    text = models.TextField()
-    html = models.TextField()
+    sheet = models.ForeignKey(
+        Sheet, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    own = models.JSONField(default=dict)
+    whole_text = models.TextField(_("text"), blank=True)
+    whole_html = models.TextField(blank=True)
     headers = models.JSONField(default=dict)
     calendar = models.TextField(blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.SENDING)
@@ -216,6 +244,8 @@ class Message(Record):
                 | (~Q(state="sent") & Q(sent_at__isnull=True)),
                 name="message_sent_has_a_moment",
             ),
+            # A field that is `unique` has a second index on PostgreSQL, for words that begin alike.
+            models.UniqueConstraint(fields=("message_id",), name="message_id_once"),
         )
         indexes = (
             models.Index(fields=("recipient", "-created_at"), name="message_by_recipient"),
@@ -229,6 +259,24 @@ class Message(Record):
 
     def __str__(self) -> str:
         return self.subject
+
+    @property
+    def text(self) -> str:
+        """The plain text, as it was sent."""
+        return woven(self.sheet.text, self.own["text"]) if self.sheet else self.whole_text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self.whole_text = text
+
+    @property
+    def html(self) -> str:
+        """The HTML, as it was sent."""
+        return woven(self.sheet.html, self.own["html"]) if self.sheet else self.whole_html
+
+    @html.setter
+    def html(self, html: str) -> None:
+        self.whole_html = html
 
 
 class Decision(models.Model):

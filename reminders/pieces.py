@@ -20,10 +20,11 @@ Values = Mapping[str, str]
 
 
 class Filled(NamedTuple):
-    """A text with its holes filled; and the same as mail servers hear it, where that is known."""
+    """A text with its holes filled, and what was put into them; as mail servers hear it too, where that is known."""
 
     text: str
     wire: bytes | None
+    put_in: Sequence[str] = ()
 
 
 class Hole(NamedTuple):
@@ -70,9 +71,9 @@ class Pieces:
         put_in = [hole(values) for hole in self.holes]
         text = _join(self.texts, put_in, "")
         if self._wire is None:
-            return Filled(text, None)
+            return Filled(text, None, put_in)
         ready = [on_wire(value) for value in put_in]
-        return Filled(text, None if None in ready else _join(self._wire, ready, b""))
+        return Filled(text, None if None in ready else _join(self._wire, ready, b""), put_in)
 
     def through(self, put_in: PutIn) -> Pieces:
         """As part of another text. `put_in` has to do the same to a text as to the pieces it is cut into."""
@@ -135,6 +136,13 @@ class Pieces:
         if lines[-1] == ([""], []):
             lines.pop()
         return [Pieces(*line) for line in lines]
+
+
+def woven(texts: Sequence[str], put_in: Sequence[str]) -> str:
+    """The fixed texts with these between them, of which there is one less."""
+    if len(texts) != len(put_in) + 1:
+        raise ValueError(f"{len(texts)} texts have no room for {len(put_in)} between them")
+    return str(_join(texts, put_in, ""))
 
 
 def as_it_is(value: str) -> str:

@@ -69,6 +69,7 @@ class Run:
     books: Aside = field(default_factory=Aside)
     storing: deque[tuple[Sequence[Letter], Future[None] | None]] = field(default_factory=deque)
     channels: pacing.Channels = field(default_factory=lambda: pacing.Channels({}))
+    sheets: set[uuid.UUID] = field(default_factory=set)
     ready: dict[str, Letter] = field(default_factory=dict)
     answered: dict[str, Answer] = field(default_factory=dict)
     held_back: list[Letter] = field(default_factory=list)
@@ -147,9 +148,11 @@ class Run:
         if not handful:
             return
         if self.books.is_open:
-            self.storing.append((handful, self.books.do(partial(store, handful, self.now))))
+            self.storing.append(
+                (handful, self.books.do(partial(store, handful, self.now, self.sheets)))
+            )
         else:
-            store(handful, self.now)
+            store(handful, self.now, self.sheets)
             self.storing.append((handful, None))
 
     def _stored(self, *, waits: bool = False) -> Iterator[Mail | float]:
@@ -166,7 +169,7 @@ class Run:
             for letter in handful:
                 assert letter.message is not None
                 self.ready[letter.message.message_id] = letter
-                yield emails.outgoing(letter.message, letter.wire)
+                yield emails.outgoing(letter.message, letter.printed)
 
     def board(self, mails: Sequence[Mail]) -> Collection[str] | Future[Collection[str]]:
         """Hand these mails over, unless something has happened since they were made; which may go."""

@@ -190,7 +190,7 @@ class Draft:
         fields = emails.compose([row], [writer.item(row)])
         return SampleMail(
             step, language, str(Language(language).label), self.title(step), fields["subject"],
-            fields["text"], fields["html"], unfilled(row, emails.Writer._values(writer, row)),
+            fields["printed"].text, fields["printed"].html, unfilled(row, emails.Writer._values(writer, row)),
         )  # fmt: skip
 
     def _reminder(self, step: Step, language: str, episode: Episode) -> Reminder:

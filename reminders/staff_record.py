@@ -250,7 +250,11 @@ def _appointments(patient: Patient) -> list[Appointment]:
 
 def _messages(patient: Patient) -> list[Message]:
     rows = Message.objects.filter(reminders__episode__patient=patient).distinct()
-    return list(rows.select_related("recipient").defer("html", "text", "calendar")[:MESSAGES_SHOWN])
+    return list(
+        rows.select_related("recipient").defer("own", "whole_html", "whole_text", "calendar")[
+            :MESSAGES_SHOWN
+        ]
+    )
 
 
 def _check_ins(patient: Patient) -> dict[str, Any]:

@@ -99,7 +99,9 @@ def _plan(patient: Patient) -> Found:
 
 def _messages(patient: Patient) -> Found:
     rows = Message.objects.filter(reminders__episode__patient=patient).distinct()
-    rows = rows.select_related("recipient").defer("html", "text", "calendar", "headers")
+    rows = rows.select_related("recipient").defer(
+        "own", "whole_html", "whole_text", "calendar", "headers"
+    )
     for row in rows[:MOST]:
         at, url = row.sent_at or row.created_at, reverse("admin:message_page", args=[row.pk])
         detail = f"{row.get_state_display()}, {row.recipient}. {row.last_response}".strip()

@@ -89,7 +89,9 @@ def messages(request: HttpRequest) -> HttpResponse:
 
 def _own_message(request: HttpRequest, pk: UUID, verb: str) -> Message:
     """One mail of the reader's own, its reading noted for each patient it is about. Raises Http404."""
-    row = get_object_or_404(Message.objects.own(request.user).select_related("clinic"), pk=pk)
+    row = get_object_or_404(
+        Message.objects.own(request.user).select_related("clinic", "sheet"), pk=pk
+    )
     about = row.reminders.values_list("episode__patient_id", flat=True).distinct()
     for patient_id in about:
         audit.note_read(request, verb, obj=row, clinic=row.clinic, patient_id=patient_id)

@@ -96,7 +96,7 @@ def reminder_or_404(request: HttpRequest, pk: UUID, right: str) -> Reminder:
 def message_or_404(request: HttpRequest, pk: UUID, right: str) -> Message:
     """A message with its recipient; the read is noted for every patient it speaks of."""
     rows = within(Message.objects.visible_to(request.user), request.user, right)
-    message: Message = get_object_or_404(rows.select_related("recipient", "clinic"), pk=pk)
+    message: Message = get_object_or_404(rows.select_related("recipient", "clinic", "sheet"), pk=pk)
     patients = Patient.objects.visible_to(request.user).filter(episodes__reminders__message=message)
     for patient in patients.select_related("clinic").distinct():
         _noted(request, message, patient, right)

@@ -1,5 +1,6 @@
 """Reminders put into words: subject, both parts, headers, links, languages and calendar files."""
 
+import json
 from datetime import date, time
 
 import pytest
@@ -9,7 +10,7 @@ from patients.models import PlanRequest
 from portal.wire import on_the_wire
 from procedures.wording import clinic_values
 from reminders import compiled, emails, pipeline, unsubscribe
-from reminders.models import Reminder
+from reminders.models import Message, Reminder, Sheet
 from tests.factories import NOW, make_appointment, make_reminder, make_step, make_version
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +26,8 @@ def loaded(*rows):
 def composed(*rows):
     """The message that carries the rows, as the pipeline would store it."""
     reminders, writer = loaded(*rows), emails.Writer()
-    return emails.compose(reminders, [writer.item(row) for row in reminders])
+    made = emails.compose(reminders, [writer.item(row) for row in reminders])
+    return made | {"text": made["printed"].text, "html": made["printed"].html}
 
 
 @pytest.fixture
@@ -164,9 +166,9 @@ def test_each_of_two_readers_gets_their_own_language_in_one_batch(people, bag):
     for _time in range(3):
         for language, greeting in (("es", "Hola, "), ("ar", "مرحبًا ")):
             row = rows[language]
-            mail = emails.compose([row], [writer.item(row)])
-            assert f'<html lang="{language}"' in mail["html"]
-            assert mail["text"].startswith(greeting)
+            mail = emails.compose([row], [writer.item(row)])["printed"]
+            assert f'<html lang="{language}"' in mail.html
+            assert mail.text.startswith(greeting)
 
 
 def test_an_american_reader_of_a_british_text_has_american_dates(people, bag):
@@ -342,14 +344,17 @@ def test_a_mail_from_a_plan_of_the_batch_is_the_mail(people, bag, stopped_clock,
 
     plain = emails.compose([row], [emails.Writer().item(row)])
     for fields in made:
-        wire = fields.pop("wire")
-        assert fields == {key: value for key, value in plain.items() if key != "wire"}
-        ends = [
-            on_the_wire((fields[part] + "\n").replace("\n", "\r\n").encode())
-            for part in ("text", "html")
-        ]
-        assert wire is None or [part + b"\r\n.\r\n" for part in wire] == ends
-    assert wire is not None or any(sign in name for sign in ".\\`")
+        printed, parts = fields.pop("printed"), plain["printed"][:2]
+        assert fields == {key: value for key, value in plain.items() if key != "printed"}
+        assert printed[:2] == parts
+        ends = [on_the_wire((part + "\n").replace("\n", "\r\n").encode()) for part in parts]
+        assert printed.wire is None or [raw + b"\r\n.\r\n" for raw in printed.wire] == ends
+        if printed.sheet:
+            sheet = Sheet(text=printed.sheet.text.texts, html=printed.sheet.html.texts)
+            stored = Message(sheet=sheet, own=json.loads(json.dumps(printed.own)))
+            assert (stored.text, stored.html) == parts
+            assert name.split()[0] not in "".join([*sheet.text, *sheet.html])
+    assert printed.wire is not None or any(sign in name for sign in ".\\`")
 
 
 def test_what_is_edited_shows_in_the_next_batch(people, bag):
@@ -358,7 +363,7 @@ def test_what_is_edited_shows_in_the_next_batch(people, bag):
         writer = emails.Writer()
         # On one line: a shorter number breaks the lines elsewhere.
         made = emails.compose([row], [writer.item(row)], sheets=writer.sheets)
-        return " ".join(made["text"].split())
+        return " ".join(made["printed"].text.split())
 
     before = [text() for _time in range(4)][-1]
     old = people.clinic.phone_in_hours

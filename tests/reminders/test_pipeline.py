@@ -12,7 +12,7 @@ from portal.smtp import SmtpSender
 from reminders import actions, boarding, emails, gates, journal, outcomes, pipeline
 from reminders.letters import letters_of, store
 from reminders.loading import load
-from reminders.models import Decision, Message, Reminder, Suppression
+from reminders.models import Decision, Message, Reminder, Sheet, Suppression
 from reminders.reconciler import reconcile
 from tests.factories import NOW, make_episode, make_patient, make_reminder, make_step, make_version
 
@@ -75,6 +75,25 @@ def test_a_sent_reminder_keeps_its_mail_its_moment_and_its_reason(due, smtp_serv
     assert (message.subject, message.attempts) == (smtp_server.delivered[0].subject, 1)
     decision = row.decisions.get()
     assert (decision.outcome, decision.gate) == ("send", "all_gates")
+
+
+def test_of_many_mails_alike_each_is_stored_as_it_went_and_what_they_share_once(due, smtp_server):
+    due(14)
+
+    dispatch(most=6)
+    dispatch()
+
+    went = {mail.message["Message-ID"]: mail.message for mail in smtp_server.delivered}
+    messages = list(Message.objects.select_related("sheet"))
+    assert len(went) == len(messages) == 14
+    for message in messages:
+        for kind, part in (("plain", message.text), ("html", message.html)):
+            there = went[message.message_id].get_body((kind,)).get_content()
+            assert there.rstrip().splitlines() == part.rstrip().splitlines()
+    printed = [message for message in messages if message.sheet]
+    assert len(printed) >= 10
+    assert Sheet.objects.count() == 1
+    assert {(message.whole_text, message.whole_html) for message in printed} == {("", "")}
 
 
 def test_nothing_is_sent_twice(due, smtp_server):
