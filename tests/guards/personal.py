@@ -224,9 +224,10 @@ FIELDS: dict[str, tuple[str, str]] = {
         ),
     ),
     "reminders.Message": (
-        "recipient category to_address subject text html headers calendar last_response",
-        "id created_at clinic message_id state attempts sent_at bounced_at",
+        "recipient category to_address subject own whole_text whole_html headers calendar last_response",
+        "id created_at clinic message_id sheet state attempts sent_at bounced_at",
     ),
+    "reminders.Sheet": ("", "id text html created_at"),
     "reminders.Decision": ("reminder gate value", "id decided_at outcome"),
     "reminders.PlanChange": ("episode news", "id created_at"),
     "reminders.Preference": ("user category is_on", "id created_at changed_at"),
