@@ -13,6 +13,7 @@ class PatientsConfig(AppConfig):
     def ready(self) -> None:
         """Have plans follow a clinic's zone and sending window, prove who is invited, fill the table of worklists."""
         # Models are not loaded before this.
+        import patients.access_causes
         import patients.causes  # noqa: F401
         from patients.actions import birth_dates_of, request_plans_of_clinic
         from portal.actions import AFTER_TIMING, BIRTH_DATES

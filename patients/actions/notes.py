@@ -49,8 +49,11 @@ TOUCHED: dict[str, tuple[str, ...]] = {
     "episode.close": ("smoker", "not_ready", "check_in_silent", "unreachable", *_VISITS),
     "patient.update": ("smoker", "not_ready", "unreachable"),
     "patient.set_email": ("unreachable", "not_ready"),
-    "carer.link": ("unreachable", "not_ready"),
-    "carer.end": ("unreachable", "not_ready"),
+    "carer.link": ("unreachable", "not_ready", "access_review"),
+    "carer.end": ("unreachable", "not_ready", "access_end", "access_review"),
+    "carer.renew": ("access_end", "access_review"),
+    "carer.ask_to_end": ("access_end",),
+    "carer.withdraw_asking": ("access_end",),
     "patient.mark_deceased": (),
 }
 

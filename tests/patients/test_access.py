@@ -12,9 +12,12 @@ from patients.actions import (
     link_carer,
     plan_access_notices,
     renew_access,
+    resolve_task,
     send_access_notices,
+    sync_tasks,
 )
-from patients.models import AccessNotice, RelatedPerson
+from patients.models import AccessNotice, RelatedPerson, Task
+from patients.worklist import KINDS, Scope
 from portal.models import AuditEvent
 from tests.factories import NOW, make_carer, make_patient, make_user
 
@@ -164,6 +167,50 @@ class TestTelling:
         assert AccessNotice.objects.filter(sent_at=None).count() == 4
 
 
+class TestReview:
+    """What the people at home are told of ahead, the clinic has as a task."""
+
+    def found(self) -> list[tuple[str, str]]:
+        causes = list(KINDS["access_review"].find(Scope(NOW)))
+        return [(cause.facts["who"], cause.facts["on"]) for cause in causes]
+
+    @pytest.mark.parametrize(
+        ("in_days", "is_there"), [(31, False), (30, True), (0, True), (-30, True), (-200, False)]
+    )
+    def test_a_child_who_turns_13(self, people, in_days, is_there):
+        child = make_patient(people.clinic, email=None, birth_date=turns(13, in_days=in_days))
+        linked(child, people.clerk)
+        on = str(TODAY + timedelta(days=in_days))
+        assert self.found() == ([("Paula Parent", on)] if is_there else [])
+
+    def test_access_that_ends_soon_until_it_is_renewed(self, people, teenager):
+        link = linked(teenager, people.clerk)
+        assert self.found() == [("Paula Parent", str(TODAY + timedelta(days=20)))]
+        renew_access(
+            link=link, ends_on=teenager.birthday(17), by=people.nurse, now=NOW, reason="agreed"
+        )
+        assert self.found() == []
+
+    def test_seen_to_it_stays_so_and_does_not_come_back(self, people):
+        child = make_patient(people.clinic, email=None, birth_date=turns(13, in_days=9))
+        linked(child, people.clerk)
+        sync_tasks(now=NOW)
+        task = Task.objects.get(kind="access_review")
+        assert "talk about what Paula Parent may see" in KINDS["access_review"].words(task)
+        resolve_task(task=task, by=people.nurse, now=NOW, note="Talked with both.")
+        sync_tasks(now=NOW + timedelta(days=1))
+        assert Task.objects.get(kind="access_review").status == "completed"
+
+    def test_ended_access_and_the_dead_are_left_in_peace(self, people):
+        child = make_patient(people.clinic, email=None, birth_date=turns(13, in_days=9))
+        end_carer(link=linked(child, people.clerk), by=people.clerk, now=NOW)
+        gone = make_patient(
+            people.clinic, email=None, birth_date=turns(13, in_days=9), deceased_on=TODAY
+        )
+        make_carer(gone, make_user())
+        assert self.found() == []
+
+
 class Nowhere:
     """A mail backend that is never there."""
 
@@ -195,6 +242,22 @@ class TestAskingToEnd:
         browser.post(self.path(link), {"choice": "undo"})
         link.refresh_from_db()
         assert link.end_asked_at is None
+
+    def test_it_is_a_task_at_once_until_the_access_ends_or_the_wish_is_taken_back(
+        self, people, sign_in
+    ):
+        link = RelatedPerson.objects.get(user=people.carer)
+        browser, waiting = sign_in(people.patient.user), Task.objects.filter(kind="access_end")
+        browser.post(self.path(link), {"choice": "ask"})
+        task = waiting.get()
+        assert (task.patient, task.is_pressing) == (people.patient, True)
+        assert "Carl Carer" in KINDS["access_end"].words(task)
+        assert "Access to end" in sign_in(people.clerk).get(reverse("admin:index")).text
+        browser.post(self.path(link), {"choice": "undo"})
+        assert not waiting.filter(status="requested").exists()
+        browser.post(self.path(link), {"choice": "ask"})
+        end_carer(link=link, by=people.clerk, now=NOW)
+        assert not waiting.filter(status="requested").exists()
 
     def test_a_parent_asks_about_their_own_access_alone(self, people, sign_in):
         fathers = RelatedPerson.objects.get(user=people.father, patient=people.child)
