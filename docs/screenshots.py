@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import patient_screens
 from axe_playwright_python.sync_playwright import Axe
@@ -23,8 +24,13 @@ from shots import Shot
 from staff_screens import STAFF
 from ways_in import link_mailed, sign_in, sign_in_by_code
 
+Scheme = Literal["light", "dark"]
 # Name, colour scheme, language: the last one is read from right to left.
-KINDS = (("light", "light", "en-gb"), ("dark", "dark", "en-gb"), ("rtl", "light", "ar"))
+KINDS: tuple[tuple[str, Scheme, str], ...] = (
+    ("light", "light", "en-gb"),
+    ("dark", "dark", "en-gb"),
+    ("rtl", "light", "ar"),
+)
 # Staff read no Arabic, and work at desks and on tablets.
 WIDTHS, STAFF_WIDTHS = (320, 390, 768, 1280), (820, 1280)
 PEOPLE: dict[str, tuple[str, tuple[Shot, ...]]] = {
@@ -57,7 +63,7 @@ class Wanted:
     kinds: list[str]
     with_axe: bool
 
-    def kinds_for(self, person: str) -> list[tuple[str, str, str]]:
+    def kinds_for(self, person: str) -> list[tuple[str, Scheme, str]]:
         """The kinds of pictures to take of this person's pages."""
         kinds = KINDS[:2] if person in STAFF else KINDS
         return [kind for kind in kinds if not self.kinds or kind[0] in self.kinds]
@@ -92,7 +98,7 @@ def asked_for() -> tuple[Wanted, str]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="where the demo runs")
     parser.add_argument("--to", type=Path, default=Path("var/screenshots"))
-    several = {"action": "append", "default": []}
+    several: dict[str, Any] = {"action": "append", "default": []}
     parser.add_argument("--only", **several, choices=PEOPLE, help="one person")
     parser.add_argument("--page", **several, help="one page, by its picture's name")
     parser.add_argument("--width", **several, type=int, help="one width, in pixels")
