@@ -14,6 +14,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from statistics import median
 from typing import Any
 from uuid import UUID
@@ -141,7 +142,7 @@ def print_replanning(what: str, keys: Sequence[UUID]) -> None:
     took, used = [], []
     *most, last = Episode.objects.filter(id__in=keys)
     for episode in most:
-        seconds, cpu = spent(lambda episode=episode: reconcile(episode, now=NOW))  # type: ignore[misc]
+        seconds, cpu = spent(partial(reconcile, episode, now=NOW))
         took.append(seconds)
         used.append(cpu)
     with CaptureQueriesContext(connection) as captured:

@@ -58,7 +58,7 @@ def count_copies() -> None:
         statements += 1
         return copy(self, *args, **kwargs)
 
-    psycopg.Cursor.copy = counted  # type: ignore[method-assign]
+    psycopg.Cursor.copy = counted  # type: ignore[method-assign]  # to count
 
 
 def database_seconds() -> float:

@@ -39,7 +39,7 @@ class HoldSeveral(ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         whole = (WHOLE_PLAN, _("The whole plan: pause everything"))
-        self.fields["what"].choices = [whole, *Category.choices]  # type: ignore[attr-defined]
+        self.offer("what", [whole, *Category.choices])
 
 
 def asked(request: HttpRequest, form: type[StaffForm]) -> StaffForm:

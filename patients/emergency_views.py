@@ -56,7 +56,7 @@ class EmergencyForm(StaffForm):
 
     def __init__(self, *args: Any, clinics: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["from_clinic"].queryset = clinics  # type: ignore[attr-defined]
+        self.offer_rows("from_clinic", clinics)
 
 
 class ReviewForm(StaffForm):

@@ -78,7 +78,7 @@ class NewPatient(PatientFields):
 
     def __init__(self, *args: Any, clinics: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["clinic"].queryset = clinics  # type: ignore[attr-defined]
+        self.offer_rows("clinic", clinics)
         only = clinics.first()
         if only and clinics.count() == 1:
             self.fields["clinic"].initial = only
@@ -199,13 +199,13 @@ class VisitForm(VisitTime):
 
     def __init__(self, *args: Any, clinic: Clinic, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["location"].queryset = clinic.locations.all()  # type: ignore[attr-defined]
+        self.offer_rows("location", clinic.locations.all())
 
 
 class XrayVisit(VisitForm):
     """A visit for an X-ray that a pathway asks for; its kind is settled."""
 
-    kind = None  # type: ignore[assignment]
+    kind = None  # type: ignore[assignment]  # takes the field away
 
 
 class ResolveAlert(StaffForm):

@@ -39,7 +39,7 @@ class ListFile(StaffForm):
 
     def __init__(self, *args: Any, clinics: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["clinic"].queryset = clinics  # type: ignore[attr-defined]
+        self.offer_rows("clinic", clinics)
 
 
 class ColumnsForm(StaffForm):
@@ -83,7 +83,7 @@ class RowForm(StaffForm):
             )  # fmt: skip
             # Said beside the field, and asked only when the row is compared: who leaves a row out mends nothing.
             self.fields[name].required = name in REQUIRED and not self.is_bound
-        self.fields["choice"].choices = _choices(row)  # type: ignore[attr-defined]
+        self.offer("choice", _choices(row))
         self.fields["choice"].initial = row.choice
         self.order_fields([*shown, "choice"])
         self.redress()

@@ -37,7 +37,7 @@ class XrayDay(XrayVisit):
 
     def __init__(self, *args: Any, requests: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["requests"].queryset = requests  # type: ignore[attr-defined]
+        self.offer_rows("requests", requests)
         self.fields["at"].label = _("Time of the first")
         self.fields["minutes"].label = _("Minutes for each")
 

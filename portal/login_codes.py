@@ -119,7 +119,7 @@ class TypeCode(ConfirmLoginCodeView):
     @method_decorator(never_cache)
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Carry on with our way through; allauth's own would look for the account."""
-        self.stage = request._login_stage  # type: ignore[attr-defined]
+        self.stage = request._login_stage  # type: ignore[attr-defined]  # set by the decorator
         self._process = LaterCode.resume(self.stage)
         if self._process is None:
             messages.info(request, _("This code is too old by now. Please ask for a new one."))

@@ -121,7 +121,7 @@ def _message(mail: Mail, backend: BaseEmailBackend) -> EmailMultiAlternatives:
     if mail.calendar:
         message.attach("appointment.ics", mail.calendar, calendar_type(mail.calendar))
     # Providers give a mail an id of their own; this comes back with what they report of it.
-    message.metadata = {"message_id": mail.message_id}  # type: ignore[attr-defined]
+    message.metadata = {"message_id": mail.message_id}  # type: ignore[attr-defined]  # anymail reads it
     return message
 
 

@@ -27,7 +27,7 @@ class Blank(Value):
     def __init__(self, name: str, output_field: Field[Any, Any]) -> None:
         super().__init__(name, output_field)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]  # filled later
         """A placeholder, and this blank among the parameters."""
         return "%s", [self]
 
@@ -39,7 +39,9 @@ class Blank(Value):
 class Listed(Blank):
     """A place for a list of values, however long: for a condition such as `episode__in`."""
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+    def as_sqlite(  # type: ignore[override]  # filled later
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, list[Any]]:
         """The values as rows; SQLite takes a list as JSON."""
         return "(SELECT value FROM json_each(%s))", [self]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
 
@@ -46,6 +48,14 @@ class StaffForm(forms.Form):
         """Give every field its look; a form that adds fields of its own asks for it again."""
         for field in self.fields.values():
             _dress(field)
+
+    def offer(self, name: str, choices: Iterable[Any]) -> None:
+        """Let a field be chosen from these pairs of value and label, or groups of them, and nothing else."""
+        cast("forms.ChoiceField", self.fields[name]).choices = list(choices)
+
+    def offer_rows(self, name: str, rows: QuerySet[Any]) -> None:
+        """Let a field be chosen from these rows, and no others."""
+        cast("forms.ModelChoiceField[Any]", self.fields[name]).queryset = rows
 
     @property
     def rows(self) -> list[forms.BoundField]:
@@ -114,7 +124,7 @@ class StaffInvitation(StaffForm):
 
     def __init__(self, *args: Any, clinics: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["clinic"].queryset = clinics  # type: ignore[attr-defined]
+        self.offer_rows("clinic", clinics)
 
 
 class RoleForm(StaffForm):
@@ -125,4 +135,4 @@ class RoleForm(StaffForm):
 
     def __init__(self, *args: Any, clinics: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["clinic"].queryset = clinics  # type: ignore[attr-defined]
+        self.offer_rows("clinic", clinics)

@@ -104,7 +104,8 @@ def bring_up_to_date(file: Path, found: Catalog) -> list[Key]:
         _keep_translated(catalog)
     catalog.project, catalog.version, catalog.msgid_bugs_address = "Stepwise", "1", ""
     for message in catalog:
-        message.locations = sorted({(name, None) for name, _line in message.locations})  # type: ignore[misc]
+        files = sorted({name for name, _line in message.locations})
+        message.locations = [(name, None) for name in files]  # type: ignore[misc]  # no line is written
     written = BytesIO()
     write_po(written, catalog, width=WIDTH, sort_by_file=True, ignore_obsolete=True)
     _replace(file, written.getvalue())

@@ -5,7 +5,7 @@ Lists come from Django; deciding and approving have pages of their own. Every wr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from portal import clock
+from portal.models import User
 from portal.permissions import clinics_where
 from portal.staff_admin import link
 from portal.staff_site import page
@@ -138,7 +139,7 @@ class DisagreementAdmin(PageAdmin):
         context = {
             "point": row,
             "values": row.values.prefetch_related("sources"),
-            "resolutions": row.own_resolutions,  # type: ignore[attr-defined]
+            "resolutions": row.own_resolutions,  # type: ignore[attr-defined]  # by the prefetch
             "steps": _steps_that_need(request, disagreements=row),
             "form": form,
         }
@@ -155,7 +156,7 @@ class DisagreementAdmin(PageAdmin):
                 value=form.value,
                 own_value=form.own_words,
                 reason=data["reason"],
-                by=request.user,  # type: ignore[arg-type]
+                by=cast("User", request.user),
                 now=clock.now(),
             ),
             _("Settled."),
@@ -203,7 +204,7 @@ class SlotAdmin(PageAdmin):
             raise PermissionDenied
         context = {
             "slot": row,
-            "values": row.own_values,  # type: ignore[attr-defined]
+            "values": row.own_values,  # type: ignore[attr-defined]  # by the prefetch
             "steps": _steps_that_need(request, slots=row),
             "form": form,
         }
@@ -218,7 +219,7 @@ class SlotAdmin(PageAdmin):
                 slot=row,
                 clinic=data["clinic"],
                 value=data["value"],
-                by=request.user,  # type: ignore[arg-type]
+                by=cast("User", request.user),
                 now=clock.now(),
             ),
             _("Filled in."),

@@ -51,7 +51,7 @@ class DraftForm(StaffForm):
     def __init__(self, *args: Any, clinics: Any, before: ConsentForm | None, **kwargs: Any) -> None:
         kwargs.setdefault("initial", _initial(before) if before else {})
         super().__init__(*args, **kwargs)
-        self.fields["clinic"].queryset = clinics  # type: ignore[attr-defined]
+        self.offer_rows("clinic", clinics)
         if before is not None:
             del self.fields["clinic"], self.fields["key"]
         for language in LANGUAGES:

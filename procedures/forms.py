@@ -25,9 +25,9 @@ class ClinicForm(StaffForm):
 
     def __init__(self, *args: Any, clinics: QuerySet[Clinic], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["clinic"]
-        field.queryset = clinics  # type: ignore[attr-defined]
+        self.offer_rows("clinic", clinics)
         if len(rows := list(clinics[:2])) == 1:
+            field = self.fields["clinic"]
             field.widget, field.initial = forms.HiddenInput(), rows[0].pk
 
 
@@ -51,7 +51,7 @@ class ResolveForm(ClinicForm):
         super().__init__(*args, **kwargs)
         self.by_key = {str(value.pk): value for value in disagreement.values.all()}
         choices = [(key, _with_sources(value)) for key, value in self.by_key.items()]
-        self.fields["choice"].choices = [*choices, (OWN, _("Our own words"))]  # type: ignore[attr-defined]
+        self.offer("choice", [*choices, (OWN, _("Our own words"))])
 
     @property
     def value(self) -> DisagreementValue | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from portal import clock
+from portal.models import User
 from portal.permissions import clinics_where
 from portal.staff_admin import ClinicFilter, StaffAdmin, link
 from portal.staff_forms import StaffForm
@@ -67,7 +68,7 @@ class PathwayVersionAdmin(PageAdmin):
     ) -> HttpResponse:
         steps = _steps_of(row)
         slots = slot_values(row)
-        language = request.user.language  # type: ignore[union-attr]
+        language = cast("User", request.user).language
         context = {
             "version": row,
             "blockers": blockers(row) if row.is_draft else None,
@@ -105,7 +106,7 @@ class PathwayVersionAdmin(PageAdmin):
             form,
             lambda: actions.approve_version(
                 version=row,
-                by=request.user,  # type: ignore[arg-type]
+                by=cast("User", request.user),
                 now=clock.now(),
                 review_on=form.cleaned_data["review_on"],
             ),
@@ -116,7 +117,7 @@ class PathwayVersionAdmin(PageAdmin):
         return act(
             request,
             form,
-            lambda: actions.begin_draft(version=row, by=request.user),  # type: ignore[arg-type]
+            lambda: actions.begin_draft(version=row, by=cast("User", request.user)),
             _("There is a new draft to work on."),
         )
 
@@ -162,7 +163,7 @@ class StepTextAdmin(StaffAdmin):
         stored = self.get_queryset(request).get(pk=obj.pk)
         parts = {name: form.cleaned_data[name] for name in form.changed_data}
         try:
-            actions.edit_text(text=stored, by=request.user, **parts)  # type: ignore[arg-type]
+            actions.edit_text(text=stored, by=cast("User", request.user), **parts)
         except ApprovedVersionIsFinal as error:
             raise PermissionDenied(str(error)) from error
 

@@ -68,12 +68,10 @@ class Booking(StaffForm):
         super().__init__(*args, **kwargs)
         self.patient, self.today = patient, today
         versions = PathwayVersion.objects.approved().filter(clinic=patient.clinic)
-        self.fields["version"].queryset = versions.select_related(  # type: ignore[attr-defined]
-            "pathway__procedure", "clinic"
-        ).order_by("pathway__procedure__name", "pathway__name")
-        self.fields["surgeon"].queryset = User.objects.filter(  # type: ignore[attr-defined]
-            roles__clinic=patient.clinic, roles__role=Role.SURGEON, is_active=True
-        ).distinct()
+        versions = versions.select_related("pathway__procedure", "clinic")
+        self.offer_rows("version", versions.order_by("pathway__procedure__name", "pathway__name"))
+        surgeons = User.objects.filter(roles__clinic=patient.clinic, roles__role=Role.SURGEON)
+        self.offer_rows("surgeon", surgeons.filter(is_active=True).distinct())
 
     def clean_surgery_on(self) -> date:
         """Refuse a day that is past, or more than two years ahead."""
@@ -148,7 +146,7 @@ class DateForm(StaffForm):
         super().__init__(*args, **kwargs)
         self.episode, self.today = episode, today
         choices = list(anchors)
-        self.fields["anchor"].choices = choices  # type: ignore[attr-defined]
+        self.offer("anchor", choices)
         if len(choices) == 1:
             self.fields["anchor"].initial = choices[0][0]
             self.fields["anchor"].widget = forms.HiddenInput()
@@ -209,14 +207,11 @@ class HoldForm(StaffForm):
 
     def __init__(self, *args: Any, steps: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["what"].choices = [  # type: ignore[attr-defined]
-            ("*", EVERYTHING),
-            (
-                _("One kind of message"),
-                [(f"category:{key}", name) for key, name in Category.choices],
-            ),
-            (_("One step"), [(f"step:{key}", title) for key, title in steps]),
-        ]
+        kinds = [(f"category:{key}", name) for key, name in Category.choices]
+        one = [(f"step:{key}", title) for key, title in steps]
+        self.offer(
+            "what", [("*", EVERYTHING), (_("One kind of message"), kinds), (_("One step"), one)]
+        )
 
     @property
     def target(self) -> str:
@@ -261,7 +256,7 @@ class WhatIfForm(StaffForm):
     def __init__(self, *args: Any, versions: Any, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.today = today
-        self.fields["other_version"].queryset = versions  # type: ignore[attr-defined]
+        self.offer_rows("other_version", versions)
 
     def clean_other_surgery_on(self) -> date | None:
         """Refuse a day that cannot be meant."""
@@ -301,7 +296,7 @@ class SampleWhatIf(WhatIfForm):
 
     def __init__(self, *args: Any, versions: Any, **kwargs: Any) -> None:
         super().__init__(*args, versions=versions, **kwargs)
-        self.fields["version"].queryset = versions  # type: ignore[attr-defined]
+        self.offer_rows("version", versions)
         self.fields["surgery_on"].initial = self.today + timedelta(weeks=8)
 
     def clean_surgery_on(self) -> date | None:

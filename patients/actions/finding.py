@@ -71,7 +71,7 @@ def _wanted(patients: Iterable[Patient]) -> dict[UUID, set[str]]:
         addresses[key].append(email)
     for former in Patient.objects.filter(merged_into__in=current):
         names[former.merged_into_id].append(former.name)  # type: ignore[index]  # filtered by it
-        numbers[former.merged_into_id].append(former.record_number)  # type: ignore[index]
+        numbers[former.merged_into_id].append(former.record_number)  # type: ignore[index]  # filtered by it
     return {
         key: findable_under(
             names=[row.given_name, row.family_name, *names[key]],

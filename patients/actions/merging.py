@@ -6,9 +6,11 @@ What belongs to plans and mails goes over in `reminders.merging`, which calls th
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
+from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.utils.translation import gettext as _
 
 from patients.actions.episodes import close_episode
@@ -125,11 +127,13 @@ def _move_rows(
     for relation in source._meta.get_fields(include_hidden=True):
         if not (relation.auto_created and (relation.one_to_many or relation.one_to_one)):
             continue
-        model, name = relation.related_model, relation.field.name  # type: ignore[union-attr]
-        if model._meta.label_lower in stays:  # type: ignore[union-attr]
+        # Created by itself, and to one or many: a foreign key of another model, seen from here.
+        reverse = cast("ForeignObjectRel", relation)
+        model, name = reverse.related_model, reverse.field.name
+        if model._meta.label_lower in stays:
             continue
         # Past the guards of what never changes: whose it is changes, not what it says.
-        rows = model._base_manager.filter(**{name: source})  # type: ignore[union-attr]
+        rows = model._base_manager.filter(**{name: source})
         for row in rows:
             label = f"{row._meta.label_lower}.{name}"
             try:

@@ -64,7 +64,7 @@ def dotted(trail: Trail) -> str:
     return "".join(parts).lstrip(".")
 
 
-class PlainLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class PlainLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # a base found by name
     """YAML with the few types JSON has: 09:00 stays text, and so do no, on and 2026-01-01.
 
     YAML 1.1 would read 09:00 as 540 and a country code NO as false. Where PyYAML was built with its

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from django.db.models import Model
+from django.db.models import ManyToManyField, Model
 
 from procedures.loading.catalogue import Catalogue, Row
 from procedures.loading.merge import Content, LoadReport, merged
@@ -50,9 +50,9 @@ class Keys:
         if not row._state.adding:
             getattr(row, name).set(ids)
             return
-        relation = type(row)._meta.get_field(name)
+        relation = cast("ManyToManyField[Any, Any]", type(row)._meta.get_field(name))
         through = getattr(type(row), name).through
-        near, far = relation.m2m_field_name(), relation.m2m_reverse_field_name()  # type: ignore[union-attr]
+        near, far = relation.m2m_field_name(), relation.m2m_reverse_field_name()
         self._links[through] += [through(**{f"{near}_id": row.pk, f"{far}_id": pk}) for pk in ids]
 
     def flush(self) -> None:
@@ -116,7 +116,7 @@ class Kind:
     def rows(self) -> dict[str, Any]:
         """The rows in the database by key, references fetched."""
         query = self.model._default_manager.select_related(*self.one).prefetch_related(*self.many)
-        return {row.key: row for row in query}  # type: ignore[attr-defined]
+        return {row.key: row for row in query}  # type: ignore[attr-defined]  # every kind has one
 
 
 class DisagreementKind(Kind):
@@ -220,7 +220,7 @@ def _load(
         seen.add(row.data[key])
         stored = existing.get(row.data[key])
         put(
-            kind.model(key=row.data[key]) if stored is None else stored,  # type: ignore[misc]
+            kind.model(key=row.data[key]) if stored is None else stored,  # type: ignore[misc]  # every kind has a key
             row.data[key],
             incoming=kind.incoming(row.data),
             here=kind.stored(stored) if stored else {},

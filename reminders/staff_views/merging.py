@@ -45,6 +45,7 @@ class MergeForm(OtherRecord):
         label=gettext_lazy("How you know that it is one person"), max_length=200
     )
     digest = forms.CharField(widget=forms.HiddenInput, required=False)
+    is_stale = False  # Whether what was seen is no longer so.
 
     def __init__(self, *args: Any, logins: list[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,7 +54,7 @@ class MergeForm(OtherRecord):
             del self.fields["login"]
         else:
             choices = [(str(user.pk), user.email) for user in logins]
-            self.fields["login"].choices = choices  # type: ignore[attr-defined]
+            self.offer("login", choices)
             self.fields["login"].initial = choices[0][0]
 
 
@@ -116,7 +117,7 @@ def _confirm(
     if has_seen and form.is_valid():
         if form.cleaned_data["digest"] != seen.digest:
             form = MergeForm(logins=seen.logins, initial=initial)
-            form.is_stale = True  # type: ignore[attr-defined]
+            form.is_stale = True
         elif answer := attempted(form, lambda: _merge(request, kept, ended, seen, form)):
             return answer
     return page(

@@ -16,7 +16,7 @@ TEXTS = [name for name in MAILS if name.endswith(".txt")]
 
 
 def compiled(source: str) -> Template:
-    return engines["django"].engine.from_string(source)  # type: ignore[attr-defined]
+    return engines["django"].engine.from_string(source)  # type: ignore[attr-defined]  # Django's has one
 
 
 def escaped(nodes, is_off: bool = False) -> list[str]:
