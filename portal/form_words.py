@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 TOO_LONG = _(
@@ -18,7 +18,7 @@ CHOOSE_ONE = _("Please choose one.")
 CHOOSE_SHOWN = _("Please choose one of those that are shown.")
 LIMITS = {"min_value": TOO_SMALL, "max_value": TOO_LARGE}
 
-WORDS: Mapping[type[forms.Field], Mapping[str, str | Promise]] = MappingProxyType(
+WORDS: Mapping[type[forms.Field], Mapping[str, Any]] = MappingProxyType(
     {
         forms.Field: {"required": _("Please fill this in.")},
         forms.CharField: {"max_length": TOO_LONG},
