@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet, UUIDField
 from django.utils.translation import gettext as _
 
 from patients import actions as records
@@ -22,6 +22,7 @@ from patients.models import Episode, Hold, MoveRequest, Patient, StepResponse
 from portal import audit
 from portal.actions import pause_mail, set_reading
 from portal.models import AuditEvent, User
+from portal.prepared import Blank, prepared
 from procedures.models import Category, PathwayVersion
 from reminders import telling
 from reminders.diff import STOPPED_BY_STAFF, Diff
@@ -309,12 +310,17 @@ class Chosen(NamedTuple):
 
 def chosen_by(user: User) -> Chosen:
     """What somebody has chosen until now. One query."""
-    off = user.preferences.filter(is_on=False).values_list("category", flat=True)
     paused = None
     if user.paused_from and user.paused_until:
         paused = (user.paused_from, user.paused_until)
-    wanted = frozenset(Category.values) - set(off)
+    wanted = frozenset(Category.values) - set(_switched_off(user=user.pk))
     return Chosen(wanted, user.language, user.time_zone, user.mail_at, paused)
+
+
+@prepared
+def _switched_off() -> QuerySet[Any, str]:
+    rows = Preference.objects.filter(user=Blank("user", UUIDField()), is_on=False)
+    return rows.values_list("category", flat=True)
 
 
 @transaction.atomic

@@ -8,20 +8,21 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import DateField, Q, QuerySet, UUIDField
+from django.db.models import CharField, Count, DateField, F, IntegerField, Q, QuerySet, UUIDField
 from django.utils.translation import gettext as _
 
 from patients.care import Care
-from patients.models import Episode
+from patients.models import Episode, StepResponse
 from patients.querysets import NOW, READER, Reader, asked_by
 from portal import clock
 from portal.addresses import address
 from portal.models import User
-from portal.prepared import Blank, Listed, prepared
+from portal.prepared import Blank, Listed, bring, prepared
 from procedures.models import Step
 from reminders.emails import Writer, label_of
-from reminders.models import Message, Reminder
+from reminders.models import Decision, Message, Reminder
 from reminders.reading import (
+    anchor_dates,
     asked_for,
     attach,
     bring_texts,
@@ -34,6 +35,9 @@ from reminders.reasons import SILENT, audience, decision, event, reason, repetit
 TODAY = Blank("today", DateField())
 PATIENT = Blank("patient", UUIDField())
 REMINDERS = Listed("reminders", UUIDField())
+PK = Blank("pk", UUIDField())
+# Of a mail: what no list and no explanation shows.
+_BULKY = ("own", "whole_text", "whole_html", "headers", "calendar")
 MAILS_A_PAGE = 20
 NEXT_SHOWN = 6
 NOT_SENT_SHOWN = 10
@@ -136,8 +140,14 @@ def _rows() -> QuerySet[Any, Reminder]:
 def held_back(reader: User) -> int:
     """How many mails a pause held back in the last eight weeks. One query."""
     lately = clock.today() - timedelta(weeks=8)
-    rows = Reminder.objects.own(reader).filter(reason="paused", state=Reminder.State.SKIPPED)
-    return rows.filter(local_date__gte=lately).count()
+    return sum(_held_back(**asked_by(reader), today=lately))
+
+
+@prepared
+def _held_back() -> QuerySet[Any, int]:
+    rows = Reminder.objects.own(READER).filter(reason="paused", state=Reminder.State.SKIPPED)
+    by_category = rows.filter(local_date__gte=TODAY).order_by().values("category")
+    return by_category.values_list(Count("pk"), flat=True)
 
 
 def _line(row: Reminder, today: date, writer: Writer, why: str = "") -> Line:
@@ -150,6 +160,90 @@ def _line(row: Reminder, today: date, writer: Writer, why: str = "") -> Line:
         why=why,
         language=writer.language(row),
     )
+
+
+def one_of(reader: User, pk: UUID) -> Reminder | None:
+    """One reminder of the reader's own, with its step, visit and mail, and the `patient_id` it is about. One query."""
+    return next(iter(_one(**asked_by(reader), pk=pk)), None)
+
+
+@prepared
+def _one() -> QuerySet[Any, Reminder]:
+    rows = Reminder.objects.own(READER).filter(pk=PK)
+    rows = rows.select_related("step", "appointment__location", "message")
+    return rows.annotate(patient_id=F("episode__patient_id")).defer(
+        "step__loaded", *(f"message__{part}" for part in _BULKY)
+    )
+
+
+def bring_decisions(row: Reminder) -> None:
+    """Hand a reminder the log of what was decided about it. One query."""
+    bring([row], "decisions", _decisions(pk=row.pk), "reminder_id")
+
+
+@prepared
+def _decisions() -> QuerySet[Any, Decision]:
+    return Decision.objects.filter(reminder=PK)
+
+
+def reply_to(row: Reminder, reader: User) -> StepResponse | None:
+    """What the clinic answered to a question about this very step, if anything. One query."""
+    asked = {"episode": row.episode_id, "step": row.step_key, "occurrence": row.occurrence}
+    return next(iter(_replies(**asked_by(reader), **asked)), None)
+
+
+@prepared
+def _replies() -> QuerySet[Any, StepResponse]:
+    asked = StepResponse.objects.own(READER).filter(
+        episode=Blank("episode", UUIDField()),
+        step__key=Blank("step", CharField()),
+        occurrence=Blank("occurrence", IntegerField()),
+    )
+    return asked.filter(replied_at__isnull=False).order_by("pk")[:1]
+
+
+def mail_of(reader: User, pk: UUID) -> Message | None:
+    """One mail to the reader, with its clinic. One query."""
+    return next(iter(_mail(**asked_by(reader), pk=pk)), None)
+
+
+@prepared
+def _mail() -> QuerySet[Any, Message]:
+    rows = Message.objects.own(READER).filter(pk=PK).select_related("clinic", "sheet")
+    return rows.defer("headers", "calendar")
+
+
+def patients_of(mail: Message) -> list[UUID]:
+    """The keys of the patients that a mail is about. One query."""
+    return _about(pk=mail.pk)
+
+
+@prepared
+def _about() -> QuerySet[Any, UUID]:
+    rows = Reminder.objects.filter(message=PK).order_by()
+    return rows.values_list("episode__patient_id", flat=True).distinct()
+
+
+def rows_of(mail: Message, reader: User) -> list[Reminder]:
+    """What a mail carried of the reader's own, with what its words need. Three queries."""
+    rows = _carried(**asked_by(reader), pk=mail.pk)
+    episodes = {row.episode_id: row.episode for row in rows}
+    if rows:
+        dates = anchor_dates(episodes=list(episodes))
+        bring(episodes.values(), "anchor_dates", dates, "episode_id")
+        bring_texts(row.step for row in rows)
+    for row in rows:
+        row.episode, row.recipient = episodes[row.episode_id], reader
+    return rows
+
+
+@prepared
+def _carried() -> QuerySet[Any, Reminder]:
+    rows = Reminder.objects.own(READER).filter(message=PK).order_by("due_at", "id")
+    rows = rows.select_related(
+        "step", "appointment__location", "episode__procedure", "episode__patient__clinic"
+    )
+    return rows.defer("step__loaded", "episode__procedure__loaded")
 
 
 def carried_by(rows: Collection[Reminder], care: Care) -> list[Line]:

@@ -74,7 +74,8 @@ def _episodes() -> QuerySet[Any, Episode]:
 
 
 @prepared
-def _anchor_dates() -> QuerySet[Any, AnchorDate]:
+def anchor_dates() -> QuerySet[Any, AnchorDate]:
+    """The dates of some episodes."""
     return AnchorDate.objects.filter(episode__in=EPISODES)
 
 
@@ -95,7 +96,7 @@ def episodes_of(care: Care, *, with_visits: bool = True) -> list[Episode]:
     episodes = _episodes(**asked_by(care.reader), patient=care.patient.pk)
     ids = [row.pk for row in episodes]
     if ids:
-        bring(episodes, "anchor_dates", _anchor_dates(episodes=ids), "episode_id")
+        bring(episodes, "anchor_dates", anchor_dates(episodes=ids), "episode_id")
         if with_visits:
             bring(episodes, "appointments", _appointments(episodes=ids), "episode_id")
         bring(episodes, "imaging_requests", _imaging_requests(episodes=ids), "episode_id")

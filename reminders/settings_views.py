@@ -41,23 +41,23 @@ class Desk:
 
     form: ReminderSettingsForm
     pause: PauseForm
+    chosen: Chosen
     is_done: bool = False
 
 
-def _desk(request: HttpRequest, reader: User, reason: str = "") -> Desk:
+def _desk(request: HttpRequest, reader: User, before: Chosen, reason: str = "") -> Desk:
     """Do what was sent: save, pause, end the pause, or undo. `reason` is empty for somebody signed in."""
-    before = actions.chosen_by(reader)
     do = request.POST.get("do", "save") if request.method == "POST" else ""
     today = clock.now().astimezone(reader.zone_or_utc).date()
     form = ReminderSettingsForm(request.POST if do == "save" else None, chosen=before)
     pause = PauseForm(request.POST if do == "pause" else None, today=today, paused=before.paused)
-    wanted = _wanted(do, Desk(form, pause), before, request.POST.get("undo", ""), reader.pk)
+    wanted = _wanted(do, Desk(form, pause, before), before, request.POST.get("undo", ""), reader.pk)
     if wanted is None:
-        return Desk(form, pause)
+        return Desk(form, pause, before)
     by = None if reason else reader
     actions.save_settings(user=reader, chosen=wanted, by=by, now=clock.now(), reason=reason)
     again = PauseForm(today=today, paused=wanted.paused)
-    return Desk(ReminderSettingsForm(chosen=wanted), again, is_done=True)
+    return Desk(ReminderSettingsForm(chosen=wanted), again, wanted, is_done=True)
 
 
 def _wanted(do: str, desk: Desk, before: Chosen, undo: str, reader_id: UUID) -> Chosen | None:
@@ -97,7 +97,7 @@ def _context(reader: User, desk: Desk, undo: str) -> Mapping[str, Any]:
         "form": desk.form,
         "pause": desk.pause,
         "page_has_errors": bool(desk.form.errors or desk.pause.errors),
-        "paused": actions.chosen_by(reader).paused,
+        "paused": desk.chosen.paused,
         "held_back": history.held_back(reader),
         "undo": undo,
     }
@@ -107,10 +107,11 @@ def _context(reader: User, desk: Desk, undo: str) -> Mapping[str, Any]:
 def reminder_settings(request: HttpRequest) -> HttpResponse:
     """Which mails, at what time, in which language, by which clock; and a pause."""
     care = care_of(request, "settings.read")
-    before = _signed(actions.chosen_by(care.reader), care.reader.pk)
-    desk = _desk(request, care.reader)
+    before = actions.chosen_by(care.reader)
+    desk = _desk(request, care.reader, before)
     if desk.is_done:
-        request.session[BEFORE] = "" if request.POST.get("do") == "undo" else before
+        is_undone = request.POST.get("do") == "undo"
+        request.session[BEFORE] = "" if is_undone else _signed(before, care.reader.pk)
         notes.success(request, _("Your settings are saved."))
         return redirect("reminders:reminder_settings")
     undo = request.session.pop(BEFORE, "")
@@ -139,12 +140,13 @@ def mail_settings(request: HttpRequest, token: str) -> HttpResponse:
     if holder is None:
         return _invalid_link(request)
     reader, _category = holder
-    before = _signed(actions.chosen_by(reader), reader.pk)
+    before = actions.chosen_by(reader)
     languages.speak(request, reader.language)
-    desk = _desk(request, reader, BY_LINK)
+    desk = _desk(request, reader, before, BY_LINK)
     # It may be another one now.
     languages.speak(request, reader.language)
-    undo = before if desk.is_done and request.POST.get("do") != "undo" else ""
+    may_undo = desk.is_done and request.POST.get("do") != "undo"
+    undo = _signed(before, reader.pk) if may_undo else ""
     context = {**_context(reader, desk, undo), "is_done": desk.is_done, "token": token}
     return render(request, "portal/mail_settings.html", context)
 

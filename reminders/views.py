@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 from uuid import UUID
 
 from csp.decorators import csp
 from django.contrib import messages as notes
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -20,6 +21,7 @@ from patients.care import Care, care_of
 from patients.models import StepResponse
 from patients.views import no_record, own_path
 from portal import audit
+from portal.models import User
 from portal.pages import page_of
 from portal.views import MAIL_POLICY, mail_page
 from reminders import history, timeline
@@ -28,6 +30,8 @@ from reminders.models import Message, Reminder
 from reminders.reading import (
     answer_to,
     answers_of,
+    attach,
+    bring_texts,
     can_be_answered,
     card,
     day_in_words,
@@ -89,11 +93,10 @@ def messages(request: HttpRequest) -> HttpResponse:
 
 def _own_message(request: HttpRequest, pk: UUID, verb: str) -> Message:
     """One mail of the reader's own, its reading noted for each patient it is about. Raises Http404."""
-    row = get_object_or_404(
-        Message.objects.own(request.user).select_related("clinic", "sheet"), pk=pk
-    )
-    about = row.reminders.values_list("episode__patient_id", flat=True).distinct()
-    for patient_id in about:
+    row = history.mail_of(cast("User", request.user), pk)
+    if row is None:
+        raise Http404
+    for patient_id in history.patients_of(row):
         audit.note_read(request, verb, obj=row, clinic=row.clinic, patient_id=patient_id)
     return row
 
@@ -102,9 +105,7 @@ def _own_message(request: HttpRequest, pk: UUID, verb: str) -> Message:
 def message(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One mail as it was sent, and why."""
     row = _own_message(request, pk, "message.read")
-    about = Reminder.objects.own(request.user).filter(message=row).order_by("due_at", "id")
-    rows = about.select_related("episode__procedure", "episode__patient__clinic", "recipient")
-    carried = list(rows.prefetch_related("episode__anchor_dates").with_words())
+    carried = history.rows_of(row, cast("User", request.user))
     patient_id = carried[0].episode.patient_id if carried else None
     care = care_of(request, "message.read", patient_id)
     context = {
@@ -126,38 +127,33 @@ def message_html(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _own_reminder(request: HttpRequest, pk: UUID, verb: str) -> tuple[Reminder, Care]:
     """One reminder of the reader's own, with its words and its episode's dates. Raises Http404."""
-    own = Reminder.objects.own(request.user).select_related("recipient", "message", "step")
-    row = get_object_or_404(
-        own.with_words()
-        .select_related("episode__procedure", "episode__patient__clinic")
-        .prefetch_related("episode__anchor_dates", "episode__imaging_requests__step", "decisions"),
-        pk=pk,
-    )
-    return row, care_of(request, verb, row.episode.patient_id)
+    row = history.one_of(cast("User", request.user), pk)
+    if row is None:
+        raise Http404
+    care = care_of(request, verb, row.patient_id)  # type: ignore[attr-defined]  # annotated
+    episodes = [one for one in episodes_of(care, with_visits=False) if one.pk == row.episode_id]
+    if not episodes:
+        raise Http404
+    attach(care, episodes, [row])
+    bring_texts([row.step])
+    return row, care
 
 
 @require_safe
 def why(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Why did I get this? The step, its dates, the rule that put it there, and what was decided since."""
     row, care = _own_reminder(request, pk, "why.read")
+    history.bring_decisions(row)
     context = {
         "care": care,
         "row": row,
         "card": _card(row, care),
         "why": history.why(row, care),
         "counted_from": history.counted_from(row),
-        "reply": _reply_to(request, row),
+        "reply": history.reply_to(row, care.reader),
         "active": "messages",
     }
     return render(request, "reminders/why.html", context)
-
-
-def _reply_to(request: HttpRequest, row: Reminder) -> StepResponse | None:
-    """What the clinic answered to a question about this very step, if anything. One query."""
-    asked = StepResponse.objects.own(request.user).filter(
-        episode=row.episode_id, step__key=row.step_key, occurrence=row.occurrence
-    )
-    return asked.filter(replied_at__isnull=False).first()
 
 
 def _card(row: Reminder, care: Care) -> object:

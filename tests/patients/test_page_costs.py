@@ -21,7 +21,7 @@ QUERIES = {
     "reminders:plan": 13,
     "reminders:messages": 12,
     "reminders:my_data": 4,
-    "reminders:reminder_settings": 8,
+    "reminders:reminder_settings": 6,
     "patients:appointments": 8,
     "patients:calendar_feed": 5,
     "patients:check_in": 10,
