@@ -143,7 +143,7 @@ def warm_up() -> None:
     writer = emails.Writer()
     for _ in range(3):
         for row in rows[:14]:
-            emails.compose([row], [writer.item(row)])
+            emails.compose([row], [writer.draft(row)])
 
 
 def main(most: int, *, with_parts: bool) -> None:

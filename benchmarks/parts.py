@@ -12,7 +12,7 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("load", pipeline, "load"),
     ("gates: what they read", gates.Surroundings, "of"),
     ("gates: deciding", gates, "decide"),
-    ("words", emails.Writer, "item"),
+    ("words", emails.Writer, "draft"),
     ("compose", emails, "compose"),
     ("store", pipeline, "store"),
     ("asking once more", boarding, "board"),

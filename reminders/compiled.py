@@ -69,12 +69,25 @@ class _Body:
 
 
 class Source(NamedTuple):
-    """The plans that an item's words were made from, and what its reader's own values are."""
+    """The plans that an item's words are made from, and what its reader's own values are."""
 
     title: Pieces
     todo: Pieces
     body: _Body
     own: Mapping[str, str]
+    language: str
+    subject: str
+
+    def words(self) -> Wording:
+        """The words themselves."""
+        return Wording(
+            language=self.language,
+            subject=self.subject,
+            title=self.title.filled(self.own),
+            todo=self.todo.filled(self.own),
+            body_html=mark_safe(self.body.html.filled(self.own)),  # noqa: S308 - values are escaped as they are put in
+            body_text=self.body.text.filled(self.own),
+        )
 
 
 class Script:
@@ -95,25 +108,22 @@ class Script:
         self._lines = [_line(part, _fixed_in(part, fixed)) for part in parts]
         self._bodies: dict[tuple[Shape, ...], _Body | None] = {}
 
-    def words(self, own: Mapping[str, str]) -> tuple[Wording, Source | None]:
-        """The same as `procedures.wording.render`, and the plans if it has any. Raises UnfilledPlaceholder."""
+    def source(self, own: Mapping[str, str]) -> Source | None:
+        """What the words for these values are made from, or None where no plan can stand for them."""
         values = [own.get(name, "") for name in self.own]
         if not self._is_whole or not all(map(str.strip, values)):
-            return self._by_rendering(own)
+            return None
         put_in = {name: _one_line(own[name]) for name in self._own_in_body}
         body = self._body(put_in)
         if body is None or not _TOUCHES.isdisjoint("".join(put_in.values())):
-            return self._by_rendering(own)
+            return None
         subject, title, todo = self._lines
-        words = Wording(
-            language=self.text.language,
-            subject=" ".join(subject.filled(own).split()),
-            title=title.filled(own),
-            todo=todo.filled(own),
-            body_html=mark_safe(body.html.filled(own)),  # noqa: S308 - values are escaped as they are put in
-            body_text=body.text.filled(own),
-        )
-        return words, Source(title, todo, body, own)
+        on_one_line = " ".join(subject.filled(own).split())
+        return Source(title, todo, body, own, self.text.language, on_one_line)
+
+    def words(self, own: Mapping[str, str]) -> Wording:
+        """The same as `procedures.wording.render`, by rendering. Raises UnfilledPlaceholder."""
+        return render(self.text, {**self._fixed, **own})
 
     def _body(self, put_in: Mapping[str, str]) -> _Body | None:
         """The plan of the text's body for values such as these, or None where no plan can stand for it."""
@@ -123,13 +133,12 @@ class Script:
             self._bodies[shapes] = _body_plan(self.text.body, self._fixed_in_body, named)
         return self._bodies[shapes]
 
-    def _by_rendering(self, own: Mapping[str, str]) -> tuple[Wording, None]:
-        return render(self.text, {**self._fixed, **own}), None
-
 
 def words(text: StepText, values: Mapping[str, str]) -> Wording:
-    """The same as `procedures.wording.render`, from a plan. Raises UnfilledPlaceholder."""
-    return Script(text, values).words(values)[0]
+    """The same as `procedures.wording.render`, from a plan if there is one. Raises UnfilledPlaceholder."""
+    script = Script(text, values)
+    source = script.source(values)
+    return source.words() if source else script.words(values)
 
 
 def _fixed_in(text: str, fixed: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -371,15 +380,15 @@ class Sheets:
 
     def printed(
         self,
-        item: Any,
+        draft: Any,
         key: tuple[Any, ...],
         values: Mapping[str, Any],
         context: Callable[[], Mapping[str, Any]],
     ) -> Printed:
         """The same as `render_mail(context())`. `values` are the frame's holes, `key` what else the context holds."""
-        source = item.source
+        source = draft.source
         key = (
-            *source[:3], item.category, item.correction, item.language, bool(item.patient_name), *key,
+            *source[:3], draft.category, draft.correction, source.language, bool(draft.patient_name), *key,
             *[bool(values[name]) for name in FRAME_HOLES],
         )  # fmt: skip
         sheet = self._known.get(key)
@@ -392,8 +401,8 @@ class Sheets:
         given = {
             **source.own,
             **values,
-            "0:patient_name": item.patient_name,
-            "0:why_url": item.why_url,
+            "0:patient_name": draft.patient_name,
+            "0:why_url": draft.why_url,
         }
         text, html = sheet.text.printed(given), sheet.html.printed(given)
         wire = None if text.wire is None or html.wire is None else (text.wire, html.wire)

@@ -57,7 +57,25 @@ class Item(NamedTuple):
     why_url: str
     correction: bool
     language: str = ""
-    source: compiled.Source | None = None
+
+
+class Draft(NamedTuple):
+    """One reminder on its way into words: `source` is what they are made from, or the words themselves."""
+
+    category: str
+    category_label: str
+    patient_name: str
+    why_url: str
+    correction: bool
+    source: compiled.Source | Wording
+
+    def filled(self) -> Item:
+        """The reminder in words."""
+        words = self.source if isinstance(self.source, Wording) else self.source.words()
+        return Item(
+            self.category, self.category_label, self.patient_name, words.subject, words.title, words.todo,
+            words.body_html, words.body_text, self.why_url, self.correction, words.language,
+        )  # fmt: skip
 
 
 class Writer:
@@ -71,24 +89,22 @@ class Writer:
 
     def item(self, row: Reminder) -> Item:
         """Put one reminder into words. Raises Unwritable."""
+        return self.draft(row).filled()
+
+    def draft(self, row: Reminder) -> Draft:
+        """The same, with what may be filled in later. Raises Unwritable."""
         language = row.recipient.language
         with in_language(language):
             try:
-                words, source = self._words(row)
+                source = self._source(row)
             except (NoWords, UnfilledPlaceholder) as error:
                 raise Unwritable(str(error)) from error
-            return Item(
+            return Draft(
                 category=row.category,
                 category_label=_category_label(row.category, language),
                 patient_name=row.episode.patient.name,
-                subject=words.subject,
-                title=words.title,
-                todo=words.todo,
-                body_html=words.body_html,
-                body_text=words.body_text,
                 why_url=addresses.why(row.id),
                 correction=row.correction > 0,
-                language=words.language,
                 source=source,
             )
 
@@ -116,16 +132,17 @@ class Writer:
         except NoWords:
             return row.recipient.language
 
-    def _words(self, row: Reminder) -> tuple[Wording, compiled.Source | None]:
+    def _source(self, row: Reminder) -> compiled.Source | Wording:
         if row.step is None:
-            return notices.words(row, self._values(row)), None
+            return notices.words(row, self._values(row))
         text = self._text(row.step, row.recipient.language)
         with nullcontext() if text.language == row.recipient.language else _spoken(text):
             return self._step_words(row, text)
 
-    def _step_words(self, row: Reminder, text: StepText) -> tuple[Wording, compiled.Source | None]:
+    def _step_words(self, row: Reminder, text: StepText) -> compiled.Source | Wording:
         script = self._script(text, row.episode.patient.clinic)
-        return script.words({name: OWN[name](row) for name in script.own})
+        own = {name: OWN[name](row) for name in script.own}
+        return script.source(own) or script.words(own)
 
     def _script(self, text: StepText, clinic: Clinic) -> compiled.Script:
         key = (text.id, clinic.id)
@@ -247,7 +264,7 @@ OWN: Mapping[str, Callable[[Reminder], str]] = {
 
 
 def compose(
-    reminders: Sequence[Reminder], items: Sequence[Item], *, sheets: compiled.Sheets | None = None
+    reminders: Sequence[Reminder], drafts: Sequence[Draft], *, sheets: compiled.Sheets | None = None
 ) -> dict[str, Any]:
     """The fields of the one message that carries these reminders, all for one person of one clinic.
 
@@ -262,26 +279,26 @@ def compose(
             "recipient_id": first.recipient_id,
             "category": _leading_category(reminders),
             "to_address": first.recipient.email,
-            "subject": _subject(items, clinic),
+            "subject": _subject(drafts, clinic),
             "headers": _headers(holes["unsubscribe_url"]),
             "calendar": _calendar(reminders),
-            "printed": _printed(reminders, items, holes, sheets),
+            "printed": _printed(reminders, drafts, holes, sheets),
         }
 
 
 def _printed(
     reminders: Sequence[Reminder],
-    items: Sequence[Item],
+    drafts: Sequence[Draft],
     holes: Mapping[str, str],
     sheets: compiled.Sheets | None,
 ) -> compiled.Printed:
-    first = reminders[0]
-    if sheets is None or len(items) > 1 or items[0].source is None:
-        return compiled.Printed(*compiled.render_mail(_context(reminders, items, holes)))
+    first, draft = reminders[0], drafts[0]
+    if sheets is None or len(drafts) > 1 or isinstance(draft.source, Wording):
+        return compiled.Printed(*compiled.render_mail(_context(reminders, drafts, holes)))
     key = (
         first.recipient.language, first.episode.patient.clinic_id, first.is_essential, _names_patients(reminders),
     )  # fmt: skip
-    return sheets.printed(items[0], key, holes, lambda: _context(reminders, items, holes))
+    return sheets.printed(draft, key, holes, lambda: _context(reminders, drafts, holes))
 
 
 def _calendar(reminders: Iterable[Reminder]) -> str:
@@ -301,12 +318,12 @@ def _leading_category(reminders: Sequence[Reminder]) -> str:
     return next((row.category for row in reminders if not row.is_essential), reminders[0].category)
 
 
-def _subject(items: Sequence[Item], clinic: Clinic) -> str:
+def _subject(drafts: Sequence[Draft], clinic: Clinic) -> str:
     """The subject, on one line and no longer than a message can keep."""
-    subject = items[0].subject
-    if len(items) > 1:
+    subject = drafts[0].source.subject
+    if len(drafts) > 1:
         subject = _("Your next steps from %(clinic)s") % {"clinic": clinic.name}
-    elif items[0].correction:
+    elif drafts[0].correction:
         subject = _("New date: %(subject)s") % {"subject": subject}
     return " ".join(subject.split())[:LONGEST_SUBJECT]
 
@@ -325,7 +342,7 @@ def _holes(reminders: Sequence[Reminder]) -> dict[str, str]:
 
 
 def _context(
-    reminders: Sequence[Reminder], items: Sequence[Item], holes: Mapping[str, str]
+    reminders: Sequence[Reminder], drafts: Sequence[Draft], holes: Mapping[str, str]
 ) -> dict[str, Any]:
     first = reminders[0]
     language = first.recipient.language
@@ -333,7 +350,7 @@ def _context(
     return {
         **holes,
         "clinic": first.episode.patient.clinic,
-        "items": list(items),
+        "items": [draft.filled() for draft in drafts],
         "names_patients": _names_patients(reminders),
         "portal_url": settings.BASE_URL + "/",
         "is_essential": is_essential,

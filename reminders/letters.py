@@ -34,7 +34,7 @@ class Letter:
     reminders: list[Reminder]
     address: str = ""
     message: Message | None = None
-    items: list[emails.Item] = field(default_factory=list)
+    drafts: list[emails.Draft] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     printed: Printed | None = None
     # On the machine's clock (UTC): after this moment it is too late to begin under the claim's lease.
@@ -64,7 +64,7 @@ def write_items(
     going = []
     for row in letter.reminders:
         try:
-            letter.items.append(writer.item(row))
+            letter.drafts.append(writer.draft(row))
             going.append(row)
         except emails.Unwritable as error:
             fail([row], token, now, gate="text_incomplete", value=str(error))
@@ -83,7 +83,7 @@ def write_items(
 def compose(letter: Letter, writer: emails.Writer, token: str, now: datetime, tally: Tally) -> bool:
     """Make the mail's texts. One that cannot be made is set aside and holds up no other."""
     try:
-        letter.fields = emails.compose(letter.reminders, letter.items, sheets=writer.sheets)
+        letter.fields = emails.compose(letter.reminders, letter.drafts, sheets=writer.sheets)
         letter.printed = letter.fields.pop("printed")
         letter.fields |= _stored(letter.printed)
     except (SoftTimeLimitExceeded, OperationalError):

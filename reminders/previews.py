@@ -77,8 +77,8 @@ class _Writer(emails.Writer):
         values = super()._values(row)
         return {**{name: _stand_in(name) for name in unfilled(row, values)}, **_known(values)}
 
-    def _step_words(self, row: Reminder, text: StepText) -> tuple[Wording, None]:
-        return compiled.words(text, self._values(row)), None
+    def _step_words(self, row: Reminder, text: StepText) -> Wording:
+        return compiled.words(text, self._values(row))
 
 
 def unfilled(row: Reminder, values: Mapping[str, str]) -> list[str]:
@@ -187,7 +187,7 @@ class Draft:
     ) -> SampleMail:
         """One step as a mail of its own, to a reader of `language`."""
         row = self._reminder(step, language, episode)
-        fields = emails.compose([row], [writer.item(row)])
+        fields = emails.compose([row], [writer.draft(row)])
         return SampleMail(
             step, language, str(Language(language).label), self.title(step), fields["subject"],
             fields["printed"].text, fields["printed"].html, unfilled(row, emails.Writer._values(writer, row)),

@@ -26,7 +26,7 @@ def loaded(*rows):
 def composed(*rows):
     """The message that carries the rows, as the pipeline would store it."""
     reminders, writer = loaded(*rows), emails.Writer()
-    made = emails.compose(reminders, [writer.item(row) for row in reminders])
+    made = emails.compose(reminders, [writer.draft(row) for row in reminders])
     return made | {"text": made["printed"].text, "html": made["printed"].html}
 
 
@@ -166,7 +166,7 @@ def test_each_of_two_readers_gets_their_own_language_in_one_batch(people, bag):
     for _time in range(3):
         for language, greeting in (("es", "Hola, "), ("ar", "مرحبًا ")):
             row = rows[language]
-            mail = emails.compose([row], [writer.item(row)])["printed"]
+            mail = emails.compose([row], [writer.draft(row)])["printed"]
             assert f'<html lang="{language}"' in mail.html
             assert mail.text.startswith(greeting)
 
@@ -319,7 +319,7 @@ def test_writing_a_batch_costs_two_queries_for_each_clinic(people, bag, django_a
 
     with django_assert_num_queries(4):
         for row in rows:
-            emails.compose([row], [writer.item(row)])
+            emails.compose([row], [writer.draft(row)])
 
 
 def test_what_a_clinic_fills_in_has_no_gaps(people):
@@ -340,9 +340,9 @@ def test_a_mail_from_a_plan_of_the_batch_is_the_mail(people, bag, stopped_clock,
     user.save()
     (row,) = loaded(bag)
     writer = emails.Writer()
-    made = [emails.compose([row], [writer.item(row)], sheets=writer.sheets) for _time in range(4)]
+    made = [emails.compose([row], [writer.draft(row)], sheets=writer.sheets) for _time in range(4)]
 
-    plain = emails.compose([row], [emails.Writer().item(row)])
+    plain = emails.compose([row], [emails.Writer().draft(row)])
     for fields in made:
         printed, parts = fields.pop("printed"), plain["printed"][:2]
         assert fields == {key: value for key, value in plain.items() if key != "printed"}
@@ -362,7 +362,7 @@ def test_what_is_edited_shows_in_the_next_batch(people, bag):
         (row,) = loaded(bag)
         writer = emails.Writer()
         # On one line: a shorter number breaks the lines elsewhere.
-        made = emails.compose([row], [writer.item(row)], sheets=writer.sheets)
+        made = emails.compose([row], [writer.draft(row)], sheets=writer.sheets)
         return " ".join(made["printed"].text.split())
 
     before = [text() for _time in range(4)][-1]

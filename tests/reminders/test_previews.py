@@ -132,7 +132,7 @@ def test_a_mail_is_the_one_that_would_go_out(planned) -> None:
     row = Reminder.objects.select_related("step").get(
         episode=planned.other_episode, step_key="day-before"
     )
-    sent = emails.compose([row], [emails.Writer().item(row)])
+    sent = emails.compose([row], [emails.Writer().draft(row)])
     found = {mail.step.key: mail for mail in Draft(planned.adult_version, NOW).mails()}
     assert found["day-before"].subject == sent["subject"]
     shown = found["day-before"].text.replace("Sample", "Otto").splitlines()
