@@ -58,6 +58,7 @@ HIDDEN = frozenset(
 OTHERS_OWN: Mapping[type[models.Model], frozenset[str]] = {
     MoveRequest: frozenset({"reason", "wishes"}),
     ConsentDecision: frozenset({"signed_name", "relationship", "note"}),
+    StepResponse: frozenset({"note"}),
 }
 
 
@@ -204,7 +205,7 @@ def _is_held_back(care: Care, row: models.Model, name: str) -> bool:
             return name == "note"
         case Patient():
             return name == "phone" and not phone_for(care)
-        case MoveRequest() | ConsentDecision():
+        case MoveRequest() | ConsentDecision() | StepResponse():
             return name in OTHERS_OWN[type(row)] and not care.knows(row.by_id)
     return False
 

@@ -186,20 +186,20 @@ def _decisions() -> QuerySet[Any, Decision]:
     return Decision.objects.filter(reminder=PK)
 
 
-def reply_to(row: Reminder, reader: User) -> StepResponse | None:
-    """What the clinic answered to a question about this very step, if anything. One query."""
+def question_about(row: Reminder, reader: User) -> StepResponse | None:
+    """The question about this very step, with what the clinic answered, if there is one. One query."""
     asked = {"episode": row.episode_id, "step": row.step_key, "occurrence": row.occurrence}
-    return next(iter(_replies(**asked_by(reader), **asked)), None)
+    return next(iter(_questions(**asked_by(reader), **asked)), None)
 
 
 @prepared
-def _replies() -> QuerySet[Any, StepResponse]:
+def _questions() -> QuerySet[Any, StepResponse]:
     asked = StepResponse.objects.own(READER).filter(
         episode=Blank("episode", UUIDField()),
         step__key=Blank("step", CharField()),
         occurrence=Blank("occurrence", IntegerField()),
     )
-    return asked.filter(replied_at__isnull=False).order_by("pk")[:1]
+    return asked.filter(answer=StepResponse.Answer.QUESTION).order_by("pk")[:1]
 
 
 def mail_of(reader: User, pk: UUID) -> Message | None:

@@ -178,3 +178,9 @@ class PauseForm(forms.Form):
     def days(self) -> tuple[date, date]:
         """The first and the last day, both without mail."""
         return self.cleaned_data["starts_on"], self.cleaned_data["ends_on"]
+
+
+class QuestionForm(forms.Form):
+    """What somebody wants to know about a step."""
+
+    note = forms.CharField(max_length=500)

@@ -16,7 +16,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from patients.actions import answer_step, withdraw_answer
+from patients.actions import answer_step, withdraw_answer, word_question
 from patients.care import Care, care_of
 from patients.models import StepResponse
 from patients.views import no_record, own_path
@@ -27,6 +27,7 @@ from portal.views import MAIL_POLICY, mail_page
 from reminders import history, timeline
 from reminders.emails import Writer
 from reminders.models import Message, Reminder
+from reminders.reader_forms import QuestionForm
 from reminders.reading import (
     answer_to,
     answers_of,
@@ -150,7 +151,7 @@ def why(request: HttpRequest, pk: UUID) -> HttpResponse:
         "card": _card(row, care),
         "why": history.why(row, care),
         "counted_from": history.counted_from(row),
-        "reply": history.reply_to(row, care.reader),
+        "question": history.question_about(row, care.reader),
         "active": "messages",
     }
     return render(request, "reminders/why.html", context)
@@ -170,6 +171,8 @@ def answer(request: HttpRequest, pk: UUID) -> HttpResponse:
         return redirect("reminders:why", pk=pk)
     if not row.episode.is_open:
         return _closed_meanwhile(request)
+    if given == "words":
+        return _word(request, row, care)
     if given == "undo":
         _undo(row, care)
     elif given in StepResponse.Answer:
@@ -180,6 +183,21 @@ def answer(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return render(request, "reminders/_step.html", {"card": _card(row, care)})
     return redirect(own_path(request, "reminders:today"))
+
+
+def _word(request: HttpRequest, row: Reminder, care: Care) -> HttpResponse:
+    """Keep what the question is, and come back to the step."""
+    form = QuestionForm(request.POST)
+    if not form.is_valid() or row.step is None:
+        notes.error(request, _("Write your question, in at most 500 letters."))
+    elif word_question(
+        episode=row.episode, step=row.step, occurrence=row.occurrence, by=care.reader, now=care.now,
+        **form.cleaned_data,
+    ):  # fmt: skip
+        notes.success(request, _("Your question is with the clinic. The answer comes by email."))
+    else:
+        notes.info(request, _("This question was answered already, or somebody else asked it."))
+    return redirect(f"{reverse('reminders:why', args=[row.pk])}#question")
 
 
 def _closed_meanwhile(request: HttpRequest) -> HttpResponse:

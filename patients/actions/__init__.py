@@ -12,7 +12,12 @@ from patients.actions.access import (
     withdraw_asking,
 )
 from patients.actions.alerts import acknowledge_alert, escalate_alerts, resolve_alert
-from patients.actions.answers import answer_step, reply_to_question, withdraw_answer
+from patients.actions.answers import (
+    answer_step,
+    reply_to_question,
+    withdraw_answer,
+    word_question,
+)
 from patients.actions.check_ins import submit_check_in
 from patients.actions.episodes import close_episode, follow_version, open_episode, set_anchor
 from patients.actions.exercises import (
@@ -117,5 +122,6 @@ __all__ = [
     "withdraw_asking",
     "withdraw_move_request",
     "withdraw_slip",
+    "word_question",
     "write_note",
 ]

@@ -43,9 +43,9 @@ def answer_step(
 def withdraw_answer(
     *, episode: Episode, step: Step, occurrence: int, answer: str, by: User
 ) -> None:
-    """Take back an answer given by mistake."""
+    """Take back an answer given by mistake. A question that the clinic has answered stays, with its answer."""
     rows = StepResponse.objects.filter(
-        episode=episode, step=step, occurrence=occurrence, answer=answer
+        episode=episode, step=step, occurrence=occurrence, answer=answer, replied_at=None
     )
     for response in rows:
         gone = copy(response)
@@ -54,6 +54,30 @@ def withdraw_answer(
             Action.DELETE, f"step.{answer}.withdraw", by=by, obj=gone, patient=episode.patient,
             before={"step": step.key, "occurrence": occurrence},
         )  # fmt: skip
+
+
+@transaction.atomic
+def word_question(
+    *, episode: Episode, step: Step, occurrence: int, note: str, by: User, now: datetime
+) -> bool:
+    """Keep what a question about a step is, in the words of whoever asked; who has not asked yet asks with it.
+
+    False where somebody else asked, or the clinic has answered already. Raises ValidationError without words.
+    """
+    note = note.strip()
+    if not note:
+        raise ValidationError(_("Write your question."))
+    asked = answer_step(
+        episode=episode, step=step, occurrence=occurrence, answer=StepResponse.Answer.QUESTION, by=by,
+        now=now, note=note,
+    )  # fmt: skip
+    waiting = StepResponse.objects.filter(pk=asked.pk, by=by, replied_at=None)
+    if waiting.exclude(note=note).update(note=note):
+        record(
+            Action.UPDATE, "step.question.words", by=by, obj=asked, patient=episode.patient,
+            before={"note": asked.note}, after={"note": note},
+        )  # fmt: skip
+    return waiting.exists()
 
 
 @transaction.atomic

@@ -27,6 +27,7 @@ TOUCHED: dict[str, tuple[str, ...]] = {
     "alert.acknowledge": ("alert",),
     "alert.resolve": ("alert",),
     "step.question": ("question",),
+    "step.question.words": ("question",),
     "step.question.withdraw": ("question",),
     "question.reply": ("question",),
     "check_in.send": ("check_in_silent",),

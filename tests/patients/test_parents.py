@@ -5,7 +5,7 @@ import json
 import pytest
 from django.urls import NoReverseMatch, reverse
 
-from patients.actions import log_exercise, reset_feed
+from patients.actions import answer_step, log_exercise, reset_feed
 from patients.actions.contacts import correct_phone
 from patients.models import CheckIn, RelatedPerson
 from tests.factories import NOW, make_appointment
@@ -34,6 +34,10 @@ def by_father(people, sign_in):
     form = published(people)
     decided(episode, form, now=NOW, by=father, signed_name="Finn Kidd")
     decided(episode, form, "question", now=NOW, by=father, note="Call 07700 900777?")
+    answer_step(
+        episode=episode, step=people.child_version.steps.get(key="pack-toys"), occurrence=0, answer="question",
+        by=father, now=NOW, note="Call 07700 900777!",
+    )  # fmt: skip
     told = answers_for(episode, questionnaire="child-first-weeks")
     answer = sign_in(father).post(reverse("patients:check_in"), told)
     assert answer.status_code == 302

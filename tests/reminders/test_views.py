@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from patients.models import Episode, PlanRequest, StepResponse
+from patients.actions import answer_step, reply_to_question
+from patients.models import Episode, PlanRequest, StepResponse, Task
 from patients.querysets import EpisodeQuerySet
 from portal.models import AuditEvent
 from reminders import actions, unsubscribe
@@ -383,6 +384,57 @@ class TestAnswer:
         self.post(browser, row, "question")
         assert self.answers() == ["question"]
         assert "The clinic knows that you have a question" in browser.get("/today/").text
+
+    def words(self, browser: Client, row: Reminder, note: str):
+        path = reverse("reminders:answer", args=[row.pk])
+        return browser.post(path, {"answer": "words", "note": note}, follow=True)
+
+    def test_a_question_is_said_in_words_once_and_can_be_said_better(self, people, row, sign_in):
+        browser = sign_in(people.patient.user)
+        self.post(browser, row, "question")
+        assert f"/why/{row.pk}/#question" in browser.get("/today/").text
+        for note in ("May I swim?", "May I swim?", "May I swim in the <sea>?"):
+            assert "Your question is with the clinic." in self.words(browser, row, note).text
+        question = StepResponse.objects.get()
+        assert question.note == "May I swim in the <sea>?"
+        assert "in the &lt;sea&gt;?</textarea>" in browser.get(f"/why/{row.pk}/").text
+        verbs = AuditEvent.objects.filter(verb__startswith="step.question")
+        assert list(verbs.order_by("id").values_list("verb", flat=True)) == [
+            "step.question", "step.question.words", "step.question.words",
+        ]  # fmt: skip
+        task = Task.objects.get(kind="question")
+        assert task.facts["note"] == "May I swim in the <sea>?"
+
+    @pytest.mark.parametrize("note", ["", "   ", "x" * 501])
+    def test_a_question_without_words_says_what_to_do(self, people, row, sign_in, note):
+        browser = sign_in(people.patient.user)
+        self.post(browser, row, "question")
+        assert "Write your question, in at most 500 letters." in self.words(browser, row, note).text
+        assert StepResponse.objects.get().note == ""
+
+    def test_what_the_clinic_answered_stays_and_is_not_asked_over(self, people, row, sign_in):
+        browser = sign_in(people.patient.user)
+        self.words(browser, row, "May I swim?")
+        reply_to_question(
+            response=StepResponse.objects.get(), reply="Not yet.", by=people.nurse, now=NOW
+        )
+        assert "answered already" in self.words(browser, row, "And now?").text
+        self.post(browser, row, "undo")
+        page = browser.get(f"/why/{row.pk}/").text
+        assert "Not yet." in page
+        assert "May I swim?" in page
+        assert "And now?" not in page
+
+    def test_somebody_elses_words_are_theirs(self, people, sign_in):
+        row = make_reminder(people.child_episode, recipient=people.mother)
+        answer_step(
+            episode=row.episode, step=row.step, occurrence=row.occurrence, answer="question", by=people.father,
+            now=NOW, note="Call me at 07700 900777",
+        )  # fmt: skip
+        browser = sign_in(people.mother)
+        assert "07700" not in browser.get(f"/why/{row.pk}/").text
+        assert "somebody else asked it" in self.words(browser, row, "Mine").text
+        assert StepResponse.objects.get().note == "Call me at 07700 900777"
 
     def test_with_htmx_the_card_comes_back(self, people, row, sign_in):
         answer = self.post(sign_in(people.patient.user), row, "done", HX_Request="true")
