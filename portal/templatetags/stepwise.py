@@ -11,6 +11,7 @@ from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from portal import kept as pieces
 from portal import languages
@@ -26,6 +27,7 @@ class Contact(NamedTuple):
     opening_hours: str
     phone_out_of_hours: str
     emergency_wording: str
+    emergency_phone: str
     language: str
 
 
@@ -35,6 +37,25 @@ def contact(clinic: object) -> Contact | None:
     return (
         Contact(*(str(getattr(clinic, name, "")) for name in Contact._fields)) if clinic else None
     )
+
+
+@register.filter
+def emergency_words(clinic: Any) -> str:
+    """What to do in an emergency: the clinic's own sentence; in another language ours, with its number."""
+    if _is_said_by_us(clinic):
+        return _("In an emergency call %(number)s.") % {"number": clinic.emergency_phone}
+    return str(getattr(clinic, "emergency_wording", ""))
+
+
+@register.filter
+def emergency_language(clinic: Any) -> str:
+    """The language of `emergency_words` where it may not be the page's; empty where it is."""
+    return "" if _is_said_by_us(clinic) else str(getattr(clinic, "language", ""))
+
+
+def _is_said_by_us(clinic: Any) -> bool:
+    has_number = bool(getattr(clinic, "emergency_phone", ""))
+    return has_number and languages.is_foreign(clinic.language)
 
 
 @register.simple_tag

@@ -80,6 +80,14 @@ def test_a_warning_sign_names_the_one_number_that_answers_now(
     assert said in text(page)
 
 
+@pytest.mark.usefixtures("open_by_day")
+def test_every_page_tells_of_an_emergency_in_the_readers_language(people, patient, episode):
+    type(people.patient.user).objects.filter(pk=people.patient.user_id).update(language="es")
+    for page in (patient.get(FORM), send(patient, episode, breathing="yes")):
+        assert page.text.count("En una emergencia llame al 999.") > 2
+        assert "In an emergency call 999." not in page.text
+
+
 def test_where_the_hours_are_not_known_both_numbers_stand_there(patient, episode):
     page = text(send(patient, episode, temperature="38.4"))
     assert 'sw-btn-wide" href="tel:' not in page

@@ -143,3 +143,27 @@ def test_a_subject_is_one_line_and_not_escaped(name):
 
     assert "\n" not in subject
     assert "&amp;" not in subject
+
+
+OURS = {"es": "En una emergencia llame al 999.", "ar": "اتصل بالرقم 999"}
+
+
+@pytest.mark.parametrize("language", ["es", "ar"])
+@pytest.mark.parametrize("kind", ["txt", "html"])
+def test_an_emergency_is_told_in_the_readers_language(kind, language):
+    """A clinic writes its sentence in its own language; with the number as data it can be said in any."""
+    told = {"emergency_phone": "999", "language": "en-gb"}
+    clinic = SimpleNamespace(**{**vars(CLINIC), **told})
+    with translation.override(language):
+        foreign = mail("reminders/email/reminder", kind, clinic=clinic)
+    assert OURS[language] in foreign
+    assert "In an emergency call 999." not in foreign
+    with translation.override("en-us"):
+        assert CLINIC.emergency_wording in mail("reminders/email/reminder", kind, clinic=clinic)
+
+
+def test_without_the_number_the_clinics_own_sentence_stands_and_says_its_language():
+    clinic = SimpleNamespace(**{**vars(CLINIC), "emergency_phone": "", "language": "en-gb"})
+    with translation.override("ar"):
+        told = mail("reminders/email/reminder", "html", clinic=clinic)
+    assert ' lang="en-gb" dir="ltr">In an emergency call 999.' in told
