@@ -15,7 +15,7 @@ from reminders.models import Preference
 from tests.browser import DESKTOP, PHONE
 from tests.factories import PASSWORD
 from tests.patients.check_ins import discharged
-from tests.people import build_people
+from tests.people import make_people
 
 pytestmark = pytest.mark.journey
 OWN_PASSWORD = "amber kettle lighthouse 88"
@@ -25,7 +25,7 @@ DRAFTS = "Object.keys(sessionStorage).filter((key) => key.startsWith('stepwise-d
 @pytest.fixture
 def clinic_of_today(transactional_db, site):
     """Everybody, today."""
-    return build_people(timezone.now())
+    return make_people(timezone.now())
 
 
 def sign_in(page, email, password=PASSWORD):

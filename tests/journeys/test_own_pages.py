@@ -16,7 +16,7 @@ from tests.browser import DESKTOP, PHONE
 from tests.factories import PASSWORD, make_appointment, make_message, make_reminder
 from tests.patients.consents import published
 from tests.patients.test_guides import pages
-from tests.people import build_people
+from tests.people import make_people
 
 pytestmark = pytest.mark.journey
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.journey
 @pytest.fixture
 def clinic_of_today(transactional_db, site):
     """Everybody, today, with a visit of the patient and of each child in three weeks."""
-    people = build_people(timezone.now())
+    people = make_people(timezone.now())
     load_catalogue()
     for number, episode in enumerate(
         (people.episode, people.child_episode, people.sibling_episode)

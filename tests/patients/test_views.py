@@ -299,5 +299,5 @@ class TestWhoCanSee:
         for _ in range(rows):
             make_carer(people.patient)
             browser.get("/today/")
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(8):
             browser.get(self.PATH)
