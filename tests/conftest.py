@@ -4,6 +4,7 @@ The people are in tests/people.py, the making of rows in tests/factories.py.
 """
 
 import functools
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,11 @@ settings.register_profile(
 )
 settings.register_profile("full", settings.get_profile("normal"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage no more among the thousands of tests that were collected: they live to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
