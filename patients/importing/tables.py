@@ -11,11 +11,9 @@ from datetime import date, datetime, time
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
 from defusedxml.common import DefusedXmlException
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from openpyxl.utils.exceptions import InvalidFileException
 
 MOST_BYTES = 5 * 1024 * 1024
 # A workbook of 10,000 rows unpacks to some ten megabytes; a bomb to many gigabytes.
@@ -134,6 +132,10 @@ def _csv_lines(text: str, separator: str) -> Iterator[list[str]]:
 
 
 def _workbook(content: bytes) -> tuple[Iterator[list[str]], str]:
+    # Ten MiB, which a process that only sends mail would hold for nothing.
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         _refuse_bomb(content)
         book = openpyxl.load_workbook(

@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
 
 from procedures.loading.documents import Document, PlainLoader, Problem, Trail
+
+# jsonschema is imported where it is used: five MiB, which a process that only sends mail would hold for nothing.
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 SCHEMA = Path(__file__).resolve().parent.parent / "catalogue" / "schema.yaml"
 
@@ -24,6 +27,8 @@ def _schema() -> dict[str, Any]:
 
 @cache
 def _validator(kind: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
     schema = _schema()
     return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
 
@@ -45,6 +50,8 @@ def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
             yield document.problem((*trail, name), "unknown field")
         return
     if error.validator == "oneOf" and error.context:
+        from jsonschema.exceptions import best_match
+
         of_right_type = [each for each in error.context if each.validator != "type"]
         deeper = of_right_type[0] if of_right_type else best_match(error.context)
         yield document.problem(tuple(deeper.absolute_path), _sentence(deeper))
