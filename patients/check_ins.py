@@ -9,16 +9,14 @@ from uuid import UUID
 from django.db.models import CharField, QuerySet, UUIDField
 
 from patients.care import Care
-from patients.models import AnchorDate, Episode
-from patients.querysets import READER, asked_by
+from patients.models import Episode
+from patients.own_episodes import episodes_with_dates
 from portal.models import Language
-from portal.prepared import Blank, Listed, bring, prepared
+from portal.prepared import Blank, bring, prepared
 from procedures.models import Question, Questionnaire
 from procedures.question_wording import Asked, in_language, questions_of
 from procedures.wording import clinic_values
 
-PATIENT = Blank("patient", UUIDField())
-EPISODES = Listed("episodes", UUIDField())
 AUDIENCE = Blank("audience", CharField())
 QUESTIONNAIRE = Blank("questionnaire", UUIDField())
 
@@ -42,27 +40,12 @@ def stages_of(care: Care) -> list[Stage]:
     patient = care.patient
     if patient is None or patient.deceased_on is not None:
         return []
-    episodes = _open_episodes(**asked_by(care.reader), patient=patient.pk)
-    bring(
-        episodes, "anchor_dates", _anchor_dates(episodes=[row.pk for row in episodes]), "episode_id"
-    )
+    episodes = [row for row in episodes_with_dates(care) if row.is_open]
     found = []
     for episode in episodes:
-        episode.patient = patient
         if (questionnaire := questionnaire_for(episode, care)) is not None:
             found.append(_stage(care, episode, questionnaire))
     return found
-
-
-@prepared
-def _open_episodes() -> QuerySet[Any, Episode]:
-    rows = Episode.objects.own(READER).open().filter(patient=PATIENT)
-    return rows.select_related("procedure")
-
-
-@prepared
-def _anchor_dates() -> QuerySet[Any, AnchorDate]:
-    return AnchorDate.objects.filter(episode__in=EPISODES)
 
 
 def stage_of(care: Care, episode_id: UUID, key: str) -> Stage | None:

@@ -6,22 +6,28 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
+from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import CharField, Exists, OuterRef, QuerySet, UUIDField
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from patients.care import Care
 from patients.models import ConsentDecision, Episode
 from patients.querysets import ConsentDecisionQuerySet
+from portal.prepared import Blank, Listed, prepared
 from procedures.markdown import to_html
 from procedures.models import Audience, ConsentForm
 from procedures.question_wording import in_language
+from procedures.wording import CLINIC
 
 Decision = ConsentDecision.Decision
+AUDIENCE = Blank("audience", CharField())
+EPISODES = Listed("episodes", UUIDField())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Standing:
     """One consent of one episode: the version that is published, and what was decided, the latest first.
 
@@ -34,7 +40,7 @@ class Standing:
     decisions: Sequence[ConsentDecision] = field(default_factory=tuple)
     care: Care | None = None
 
-    @property
+    @cached_property
     def title(self) -> str:
         """The title of the published version."""
         return str(self.form.words[self.language]["title"])
@@ -49,18 +55,18 @@ class Standing:
         """What a decision has to name, to show that it is about this text."""
         return self.form.digest(self.language)
 
-    @property
+    @cached_property
     def last(self) -> ConsentDecision | None:
         """The latest decision; a question decides nothing."""
         return next((row for row in self.decisions if row.decision != Decision.QUESTION), None)
 
-    @property
+    @cached_property
     def question(self) -> ConsentDecision | None:
         """A question after which nothing was decided."""
         newest = next(iter(self.decisions), None)
         return newest if newest is not None and newest.decision == Decision.QUESTION else None
 
-    @property
+    @cached_property
     def is_given(self) -> bool:
         """Whether it is signed, in whatever version."""
         return self.last is not None and self.last.decision == Decision.GIVEN
@@ -78,7 +84,7 @@ class Standing:
         """Whether what was signed is an earlier version."""
         return self.is_given and self.last is not None and self.last.form_id != self.form.pk
 
-    @property
+    @cached_property
     def waits(self) -> bool:
         """Whether somebody still has to read and decide."""
         return self.last is None or self.last.decision == Decision.NOT_YET or self.is_outdated
@@ -93,13 +99,9 @@ def standings_of(
         return []
     patient = episodes[0].patient
     audience = Audience.CHILD if patient.is_child_on(today) else Audience.ADULT
-    forms = ConsentForm.objects.filter(
-        clinic=patient.clinic_id, status=ConsentForm.Status.ACTIVE,
-        audience__in=(Audience.ANY, audience),
-    ).order_by("key")  # fmt: skip
+    forms = _published(clinic=patient.clinic_id, audience=audience)
     made: dict[tuple[object, str], list[ConsentDecision]] = defaultdict(list)
-    rows = ConsentDecision.objects.filter(episode__in=[row.pk for row in episodes])
-    for row in rows.select_related("by", "form"):
+    for row in _decisions(episodes=[row.pk for row in episodes]):
         made[row.episode_id, row.form.key].append(row)
     return [
         Standing(
@@ -108,6 +110,17 @@ def standings_of(
         for form in forms
         for episode in episodes
     ]
+
+
+@prepared
+def _published() -> QuerySet[Any, ConsentForm]:
+    rows = ConsentForm.objects.filter(clinic=CLINIC, status=ConsentForm.Status.ACTIVE)
+    return rows.filter(audience__in=[Audience.ANY, AUDIENCE]).order_by("key")
+
+
+@prepared
+def _decisions() -> QuerySet[Any, ConsentDecision]:
+    return ConsentDecision.objects.filter(episode__in=EPISODES).select_related("by", "form")
 
 
 def open_questions(rows: ConsentDecisionQuerySet) -> ConsentDecisionQuerySet:

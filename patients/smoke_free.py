@@ -5,12 +5,16 @@ A slip starts the count of days again and takes nothing back: a milestone that w
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any, NamedTuple
+from uuid import UUID
 
+from django.db.models import QuerySet, UUIDField
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +22,9 @@ from django.utils.translation import gettext_lazy as _
 from patients.actions.smoking import near_surgery
 from patients.models import Episode, Slip, SmokeFreePlan
 from portal.models import Clinic
+from portal.prepared import Blank, prepared
 from procedures.models import Fact, SlotValue
+from procedures.wording import CLINIC
 
 # Days without nicotine, and their name.
 MILESTONES: tuple[tuple[int, str | Promise], ...] = (
@@ -33,6 +39,7 @@ MILESTONES: tuple[tuple[int, str | Promise], ...] = (
     (365, _("1 year")),
 )
 FACTS_ABOUT = "smoking"
+EPISODE = Blank("episode", UUIDField())
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +131,54 @@ class SmokeFree:
 
 def smoke_free_of(episode: Episode, today: date, episodes: Sequence[Episode] = ()) -> SmokeFree:
     """Read what is known. Two queries, and the episode's anchors where they are not at hand."""
-    plan = SmokeFreePlan.objects.filter(episode=episode).first()
-    slips = Slip.objects.standing().filter(episode=episode).select_related("by")
-    return SmokeFree(episode, today, plan, list(slips), episodes)
+    plan = next(iter(_plan(episode=episode.pk)), None)
+    return SmokeFree(episode, today, plan, _slips(episode=episode.pk), episodes)
 
 
-def facts_about_smoking() -> list[Fact]:
+@prepared
+def _plan() -> QuerySet[Any, SmokeFreePlan]:
+    return SmokeFreePlan.objects.filter(episode=EPISODE)
+
+
+@prepared
+def _slips() -> QuerySet[Any, Slip]:
+    return Slip.objects.standing().filter(episode=EPISODE).select_related("by")
+
+
+class Said(NamedTuple):
+    """What the sources say, and who published it."""
+
+    statement: str
+    publishers: tuple[str, ...]
+
+
+def facts_about_smoking() -> tuple[Said, ...]:
     """What the catalogue's sources say about nicotine, bone and wound. Two queries."""
-    return list(Fact.objects.filter(topic=FACTS_ABOUT).prefetch_related("sources").order_by("key"))
+    facts = _facts()
+    published: dict[UUID, tuple[str, ...]] = defaultdict(tuple)
+    for fact, publisher in _publishers() if facts else ():
+        published[fact] += (publisher,)
+    return tuple(Said(statement, published[fact]) for fact, statement in facts)
+
+
+@prepared
+def _facts() -> QuerySet[Any, tuple[UUID, str]]:
+    rows = Fact.objects.filter(topic=FACTS_ABOUT).order_by("key")
+    return rows.values_list("pk", "statement")
+
+
+@prepared
+def _publishers() -> QuerySet[Any, tuple[UUID, str]]:
+    rows = Fact.sources.through.objects.filter(fact__topic=FACTS_ABOUT)
+    return rows.order_by("source__key").values_list("fact_id", "source__publisher")
 
 
 def help_with_stopping(clinic: Clinic) -> str:
     """Where the clinic's area offers help to stop; empty where it has not said. One query."""
-    row = SlotValue.objects.filter(clinic=clinic, slot__key="smoking_help").first()
-    return row.value if row else ""
+    return next(iter(_help(clinic=clinic.pk)), "")
+
+
+@prepared
+def _help() -> QuerySet[Any, str]:
+    rows = SlotValue.objects.filter(clinic=CLINIC, slot__key="smoking_help")
+    return rows.values_list("value", flat=True)

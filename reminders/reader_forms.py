@@ -124,7 +124,7 @@ class ReminderSettingsForm(forms.Form):
 
     def __init__(self, *args: Any, chosen: Chosen, **kwargs: Any) -> None:
         kwargs["initial"] = {
-            "wanted": [value for value in Category.values if value in chosen.wanted],
+            "wanted": tuple(value for value in Category.values if value in chosen.wanted),
             "mail_at": f"{chosen.mail_at:%H:%M}" if chosen.mail_at else "",
             "language": chosen.language,
             "time_zone": chosen.time_zone,

@@ -18,6 +18,7 @@ from patients.actions.consents import Decision, decide_consent, may_decide
 from patients.care import Care, care_of
 from patients.consents import Standing, standings_of
 from patients.models import Episode
+from patients.own_episodes import episodes_with_procedure
 from patients.views.access import no_record
 from portal.once import new_ticket
 
@@ -53,14 +54,16 @@ def consents(request: HttpRequest) -> HttpResponse:
     care = _full_care(request)
     if care.patient is None:
         return no_record(request)
-    rows = Episode.objects.own(care.reader).filter(patient=care.patient).select_related("procedure")
-    found = list(rows)
-    for row in found:
-        row.patient = care.patient
+    found = episodes_with_procedure(care)
     standings = standings_of(found, care.reader.language, care.today, care)
     # Of a closed plan only what was decided is of interest.
     shown = [one for one in standings if one.episode.is_open or one.decisions]
-    context = {"care": care, "standings": shown, "has_several": len(found) > 1}
+    context = {
+        "care": care,
+        "standings": shown,
+        "first_waiting": next((one for one in shown if one.waits), None),
+        "has_several": len(found) > 1,
+    }
     return render(request, "patients/consents.html", context)
 
 

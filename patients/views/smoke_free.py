@@ -16,6 +16,7 @@ from patients.actions import log_slip, save_smoke_free_plan, withdraw_slip
 from patients.actions.notes import today_at
 from patients.care import Care, care_of
 from patients.models import Episode, Slip
+from patients.own_episodes import episodes_with_dates
 from patients.smoke_free import (
     SmokeFree,
     facts_about_smoking,
@@ -39,13 +40,11 @@ def _known(care: Care, episode_id: Any = None) -> SmokeFree | None:
 
     Of several under way it is the one in which days are counted already: a second operation does not start anew.
     """
-    rows = Episode.objects.own(care.reader).filter(patient=care.patient)
-    found = list(rows.prefetch_related("anchor_dates"))
+    found = episodes_with_dates(care)
     wanted = [row for row in found if row.pk == episode_id] if episode_id else _best_first(found)
     episode = next(iter(wanted), None)
     if episode is None or care.patient is None:
         return None
-    episode.patient = care.patient
     if not care.patient.uses_nicotine and "quit" not in episode.anchors:
         return None
     return smoke_free_of(episode, today_at(care.patient.clinic, care.now), found)

@@ -12,6 +12,7 @@ PAGES = (
     "views.py",
     "settings_views.py",
     "care.py",
+    "own_episodes.py",
     "reading.py",
     "today.py",
     "timeline.py",
@@ -47,6 +48,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("reminders/today.py", "Appointment"): "of episodes that were fetched by their scope",
     ("reminders/timeline.py", "Step"): "of the version that an episode follows, and nobody's own",
     ("reminders/reading.py", "StepResponse"): "of episodes that were fetched by their scope",
+    ("patients/own_episodes.py", "AnchorDate"): "of episodes that were fetched by their scope",
+    ("reminders/history.py", "Decision"): "of a reminder that was fetched by its scope",
     ("reminders/history.py", "Reminder"): "narrows the reader's own messages to one patient",
 }
 

@@ -43,6 +43,22 @@ def test_the_form_asks_every_question_of_the_stage(patient):
     assert "This page is not watched round the clock." in text(page)
 
 
+def test_what_somebody_typed_stands_on_no_other_page(patient, episode, people):
+    """Questions that nobody answered are kept for all; an answer never is."""
+    empty = text(patient.get(FORM))
+    refused = text(send(patient, episode, pain="", temperature="39.4", note="Only mine"))
+
+    assert "Only mine" in refused
+    assert "39.4" in refused
+    again = text(patient.get(FORM))
+    assert "Only mine" not in again
+    assert "39.4" not in again
+    assert (again.count("checked"), again.count("<input")) == (
+        empty.count("checked"),
+        empty.count("<input"),
+    )
+
+
 def test_no_warning_sign_is_said_calmly(patient, episode):
     page = send(patient, episode)
     assert page.redirect_chain[-1][0] == reverse(

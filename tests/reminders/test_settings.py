@@ -63,6 +63,36 @@ class TestTimeOfDay:
         assert at["Maya Kidd"] == time(18) != at["Finn Kidd"]
 
 
+class TestWhatIsShown:
+    """Forms that nobody touched are kept by what was chosen: each reader sees their own choices."""
+
+    def chosen(self, text):
+        checked = re.findall(r'name="wanted"[^>]*value="(\w+)"[^>]*checked', text)
+        selected = re.findall(r'<option value="([^"]*)" selected', text)
+        return checked, selected
+
+    def test_each_reader_sees_their_own_choices(self, people, sign_in):
+        mine, others = sign_in(people.patient.user), sign_in(people.carer)
+        before = self.chosen(others.get(PATH).text)
+        mine.get(PATH)
+        mine.post(PATH, AS_IT_WAS | {"wanted": ["xray"], "mail_at": "18:00"})
+
+        checked, selected = self.chosen(mine.get(PATH).text)
+        assert (checked, selected[:3]) == (["xray"], ["18:00", "en-gb", ""])
+        assert self.chosen(others.get(PATH).text) == before
+        assert before[0] == EVERYTHING
+
+    def test_what_was_typed_and_refused_is_nobody_elses(self, people, sign_in):
+        first, last = NOW.date() + timedelta(days=3), NOW.date() + timedelta(days=2)
+        sent = days(first, last)
+        refused = sign_in(people.patient.user).post(PATH, {"do": "pause", **sent}).text
+        opened = sign_in(people.carer).get(PATH).text
+
+        assert "lies before the first" in refused
+        assert "lies before the first" not in opened
+        assert 'name="ends_on_day" value=' not in opened
+
+
 class TestPause:
     def test_it_is_kept_shown_and_ended(self, people, sign_in):
         browser = sign_in(people.patient.user)
