@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
-from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -42,6 +41,8 @@ from tests.factories import (
     make_user,
     make_version,
 )
+from tests.reminders.on_paper import differences
+from tests.reminders.wire import Crash, Wire
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 SURGERY = date(2026, 4, 6)
@@ -70,31 +71,6 @@ CATEGORIES = st.sampled_from(
     ["preparation", "smoking_cessation", "physiotherapy", "check_in", "xray"]
 )
 WHY = re.compile(r"/why/([0-9a-f-]{36})/")
-
-
-class Crash(BaseException):
-    """The worker's end, at the worst of moments."""
-
-
-class Wire(BaseEmailBackend):
-    """The mail server's side: what it took, and what it answers next."""
-
-    taken: list[tuple[str, str, str, bool]] = []
-    answers: list[str] = []
-
-    def send_messages(self, messages):
-        (mail,) = messages
-        answer = self.answers.pop(0) if self.answers else "take"
-        if answer == "later":
-            raise smtplib.SMTPDataError(451, b"4.3.0 later")
-        if answer == "never":
-            raise smtplib.SMTPDataError(554, b"5.6.0 no")
-        self.taken.append(
-            (mail.extra_headers["Message-ID"], mail.to[0], mail.body, answer == "crash")
-        )
-        if answer == "crash":
-            raise Crash
-        return 1
 
 
 class Family(RuleBasedStateMachine):
@@ -335,6 +311,26 @@ class Family(RuleBasedStateMachine):
         for episode in Episode.objects.all():
             assert reconcile(episode, now=self.now).is_empty
         assert list(Reminder.objects.order_by("id").values()) == before
+        for episode in Episode.objects.select_related("patient__user", "version"):
+            # A day from now, so that it is to come in every zone.
+            assert differences(episode, self.now.date() + timedelta(days=1)) == []
+
+    @rule()
+    def let_all_be_well_for_a_day(self):
+        """Nothing is off and the mail server takes everything: what was due, and stays so, comes to its end."""
+        self.switch(is_on=True)
+        plan_requested(now=self.now)
+        # The longest wait is for the window of the next day, where the day's limit is reached.
+        stays = self.now + timedelta(hours=32)
+        due = Reminder.objects.open().filter(due_at__lte=self.now, valid_until__gt=stays)
+        due = list(due.values_list("pk", flat=True))
+        for _ in range(4):
+            # Shorter than any window.
+            self.time_goes_by(8)
+            pipeline.recover(now=self.now)
+            self.dispatch([], True)
+            self.note_deliveries()
+        assert not Reminder.objects.open().filter(pk__in=due).exists()
 
     @rule(
         answers=st.lists(st.sampled_from(["take", "later", "never", "crash"]), max_size=4),
@@ -485,7 +481,7 @@ class EnteredTwice(Family):
 @pytest.mark.django_db
 @pytest.mark.parametrize("machine", [Family, EnteredTwice])
 def test_whatever_happens_the_rules_hold(settings, machine):
-    settings.EMAIL_BACKEND = f"{__name__}.Wire"
+    settings.EMAIL_BACKEND = "tests.reminders.wire.Wire"
     normal = hypothesis_settings.get_current_profile_name() == "normal"
     options = {"max_examples": 8 if normal else 300, "stateful_step_count": 25 if normal else 60}
 
@@ -498,7 +494,7 @@ def test_whatever_happens_the_rules_hold(settings, machine):
 @pytest.mark.parametrize("takes_the_second_login", [True, False])
 def test_the_model_notices_what_would_be_told_twice_after_a_merge(settings, takes_the_second_login):
     """The mails of the second record are three days ahead when the two are made one."""
-    settings.EMAIL_BACKEND = f"{__name__}.Wire"
+    settings.EMAIL_BACKEND = "tests.reminders.wire.Wire"
     family = EnteredTwice()
     try:
         family.begin(days=1, earlier=3, is_same=True, takes_the_second_login=takes_the_second_login)
