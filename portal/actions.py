@@ -181,18 +181,33 @@ def _send_invitation(invitation: Invitation, token: str) -> None:
             "expires_at": invitation.expires_at.astimezone(invitation.clinic.zone),
             "language": user.language,
         }
-        answer = mail.send(
-            mail.Mail(
-                to=user.email,
-                subject=render_to_string("reminders/email/invitation.subject.txt", context).strip(),
-                text=render_to_string("reminders/email/invitation.txt", context),
-                html=render_to_string("reminders/email/invitation.html", context),
-            )
+        letter = mail.Mail(
+            to=user.email,
+            subject=render_to_string("reminders/email/invitation.subject.txt", context).strip(),
+            text=render_to_string("reminders/email/invitation.txt", context),
+            html=render_to_string("reminders/email/invitation.html", context),
         )
+    # Before it leaves: it may be back before we hear that it went.
+    Invitation.objects.filter(pk=invitation.pk).update(message_id=letter.message_id)
+    answer = mail.send(letter)
     if answer.outcome != mail.Outcome.SENT:
         # Not tried again by itself: staff have it among those nobody can reach, and can send another.
         Invitation.objects.filter(pk=invitation.pk).update(refused_at=clock.now())
         logger.error("invitation %s was not sent: %s", invitation.pk, answer.outcome)
+
+
+def return_invitation(*, message_id: str, addresses: Collection[str], now: datetime) -> bool | None:
+    """Note that the mail of an invitation came back from one of these addresses, in lower case.
+
+    It is then one that its reader did not get, as if the mail server had refused it at once. Returns
+    whether that was news; None where there is no such invitation.
+    """
+    sent = Invitation.objects.exclude(message_id="").filter(message_id=message_id)
+    found = [row.pk for row in sent.select_related("user") if row.user.email.lower() in addresses]
+    if not found:
+        return None
+    waiting = Invitation.objects.filter(pk__in=found, refused_at=None, accepted_at=None)
+    return bool(waiting.update(refused_at=now))
 
 
 def open_invitation(token: str, now: datetime) -> Invitation | None:

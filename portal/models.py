@@ -514,6 +514,8 @@ class Invitation(Record):
         null=True, blank=True, help_text=_("When the mail server did not take its mail.")
     )
     proofs_failed = models.PositiveSmallIntegerField(_("wrong dates of birth"), default=0)
+    # Of its mail, by which one that comes back is known.
+    message_id = models.CharField(max_length=200, blank=True, editable=False, db_index=True)
 
     class Meta:
         verbose_name = _("invitation")

@@ -16,6 +16,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Least
 
 from portal import clock
+from portal.actions import return_invitation
 from reminders import actions
 from reminders.models import Decision, DeliveryReport, Message, Suppression
 from reminders.notifications import Kind, Report
@@ -38,11 +39,7 @@ def take(report: Report, *, now: datetime) -> bool:
     """Act on one report, at `now` (UTC). Returns whether it was news; a forged or foreign one is ignored."""
     message = _message_of(report)
     if message is None:
-        logger.warning(
-            "a delivery report was ignored: it is about no mail of ours",
-            extra={"report": report.digest[:12], "source": report.source},
-        )
-        return False
+        return _take_of_invitation(report, now)
     with transaction.atomic():
         _row, is_new = DeliveryReport.objects.get_or_create(
             digest=report.digest,
@@ -61,6 +58,19 @@ def take(report: Report, *, now: datetime) -> bool:
 def _message_of(report: Report) -> Message | None:
     rows = Message.objects.filter(message_id=report.message_id).select_related("recipient")
     return next((row for row in rows if row.to_address.lower() in report.addresses), None)
+
+
+def _take_of_invitation(report: Report, now: datetime) -> bool:
+    """Act on a report about no reminder's mail. Who did not get an invitation is a task for staff."""
+    news = None
+    if report.kind == Kind.BOUNCED:
+        news = return_invitation(message_id=report.message_id, addresses=report.addresses, now=now)
+    if news is None:
+        logger.warning(
+            "a delivery report was ignored: it is about no mail of ours",
+            extra={"report": report.digest[:12], "source": report.source},
+        )
+    return bool(news)
 
 
 def _follow_up(report: Report, message: Message, now: datetime) -> None:

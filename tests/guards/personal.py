@@ -37,7 +37,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "portal.Heartbeat": ("", "name beat_at"),
     "portal.Invitation": (
         "user invited_by token_hash accepted_at",
-        "id created_at clinic expires_at withdrawn_at refused_at proofs_failed",
+        "id created_at clinic expires_at withdrawn_at refused_at proofs_failed message_id",
     ),
     "portal.InvitationRequest": ("email code", "id created_at wish language"),
     "portal.OutboxMail": ("to_address subject raw", "id created_at"),

@@ -14,7 +14,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from portal.models import AuditEvent
+from patients.actions.tasks import sync_tasks
+from patients.models import Task
+from portal.actions import invite
+from portal.models import AuditEvent, Invitation
 from reminders import bounces
 from reminders.models import Decision, DeliveryReport, Message, Preference, Reminder, Suppression
 from reminders.notifications import Kind, Report, reports_in
@@ -142,6 +145,53 @@ def test_an_address_that_does_not_exist_is_suppressed_and_the_mail_marked(messag
     )
     assert Reminder.objects.get().state == "sent"
     assert DeliveryReport.objects.get().detail == "550 5.1.1 <pat@example.com>: no such user"
+
+
+@pytest.fixture
+def invitation(stopped_clock, django_capture_on_commit_callbacks):
+    """An invitation whose mail went to pat@example.com."""
+    clinic = make_clinic()
+    patient = make_patient(clinic, email="pat@example.com")
+    make_episode(patient, make_version(clinic, {"bag": {}}))
+    with django_capture_on_commit_callbacks(execute=True):
+        invite(user=patient.user, clinic=clinic, by=None, now=NOW)
+    return Invitation.objects.get()
+
+
+def test_an_invitation_that_comes_back_is_a_task_for_staff(invitation, mailoutbox):
+    assert mailoutbox[0].extra_headers["Message-ID"] == invitation.message_id
+
+    assert take_all(status_mail(invitation)) == [True]
+    assert take_all(status_mail(invitation)) == [False]
+
+    invitation.refresh_from_db()
+    assert invitation.refused_at == NOW
+    sync_tasks(now=NOW, kinds=["unreachable"])
+    assert [task.facts for task in Task.objects.all()] == [{"why": "refused"}]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"address": "eve@example.com", "original": "eve@example.com"},
+        {"message_id": "<guessed@clinic.example>"},
+        {"message_id": ""},
+        {"action": "delayed", "status": "4.4.1"},
+    ],
+)
+def test_no_other_report_is_taken_for_an_invitations(invitation, fields):
+    assert not any(take_all(status_mail(invitation, **fields)))
+
+    invitation.refresh_from_db()
+    assert invitation.refused_at is None
+
+
+def test_an_invitation_that_was_accepted_had_arrived(invitation):
+    Invitation.objects.update(accepted_at=NOW)
+
+    assert take_all(status_mail(invitation)) == [False]
+
+    assert Invitation.objects.get().refused_at is None
 
 
 def test_a_full_mailbox_is_marked_and_not_suppressed(message):
