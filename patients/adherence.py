@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from patients.exercise_days import DAYS, Month, month_of
+from patients.exercise_days import DAYS, Month, month_of, span_of
 from patients.models import ExerciseLog, Patient, Prescription
 from procedures.question_wording import in_language
 
@@ -133,7 +133,8 @@ def adherence_of(patient: Patient, today: date, language: str) -> Adherence:
     since = today - timedelta(days=DAYS - 1)
     logs = list(ExerciseLog.objects.filter(prescription__episode__patient=patient, on__gte=since))
     courses = [_course(row, _logs_of(row, logs), today, language) for row in rows]
-    return Adherence(courses, month_of(rows, logs, today))
+    spans = [span_of(row, patient.clinic.zone) for row in rows]
+    return Adherence(courses, month_of(spans, logs, today))
 
 
 def _course(row: Prescription, logs: Sequence[ExerciseLog], today: date, language: str) -> Course:

@@ -17,12 +17,22 @@ from procedures.question_wording import in_language
 
 
 class RoundForm(forms.Form):
-    """One round: done, taken back, or with the pain before and after it."""
+    """One round: done, with the pain before and after it, or taken back.
 
-    round = forms.IntegerField(min_value=1, max_value=MOST_TIMES_A_DAY)
+    A button sends one value, so it names the round as `round`, or as `undo` where it is taken back.
+    """
+
+    round = forms.IntegerField(min_value=1, max_value=MOST_TIMES_A_DAY, required=False)
+    undo = forms.IntegerField(min_value=1, max_value=MOST_TIMES_A_DAY, required=False)
     pain_before = forms.IntegerField(min_value=0, max_value=10, required=False)
     pain_after = forms.IntegerField(min_value=0, max_value=10, required=False)
-    undo = forms.BooleanField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Either a round or one to take back."""
+        values = super().clean() or {}
+        if (values.get("round") is None) == (values.get("undo") is None):
+            raise forms.ValidationError(_("Choose one time of the day."))
+        return values
 
 
 class PrescriptionForm(StaffForm):

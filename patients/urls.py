@@ -26,6 +26,7 @@ urlpatterns = [
     path("check-in/history/", views.check_in_history, name="check_in_history"),
     path("check-in/<uuid:pk>/", views.check_in_result, name="check_in_result"),
     path("exercises/", views.exercises, name="exercises"),
+    path("exercises/<uuid:pk>/", views.exercise, name="exercise"),
     path("exercises/<uuid:pk>/log/", views.exercise_log, name="exercise_log"),
     path("consents/", views.consents, name="consents"),
     path("consents/<uuid:pk>/<slug:key>/", views.consent, name="consent"),

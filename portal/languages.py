@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import translation
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
 # Each language by its own name: who cannot read a page still finds theirs.
@@ -52,6 +52,12 @@ def attributes(language: str) -> SafeString:
     if not is_foreign(language):
         return SafeString("")
     return format_html(' lang="{}" dir="{}"', language, direction(language))
+
+
+def in_own_language(text: str, language: str) -> SafeString:
+    """A text within a page, marked where its language is another than the page's."""
+    marks = attributes(language)
+    return format_html("<bdi{}>{}</bdi>", marks, text) if marks else conditional_escape(text)
 
 
 def _base(language: str) -> str:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import QuerySet, UUIDField
+from django.db.models import Q, QuerySet, UUIDField
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -31,6 +31,10 @@ from reminders.querysets import ReminderQuerySet
 # Left out of the mail, and still of use on a page.
 SHOWN_THOUGH_SKIPPED = frozenset({"already_done", "switched_off", "paused", PORTAL_ONLY})
 _NEVER_SHOWN = frozenset({Reminder.State.CANCELLED})
+# The same for a query: what `is_shown` shows, but for steps that do not apply to the patient any more.
+MAY_BE_SHOWN = ~Q(state__in=_NEVER_SHOWN) & (
+    ~Q(state=Reminder.State.SKIPPED) | Q(reason__in=SHOWN_THOUGH_SKIPPED)
+)
 
 
 class Answer(NamedTuple):
@@ -81,7 +85,16 @@ def anchor_dates() -> QuerySet[Any, AnchorDate]:
 
 @prepared
 def _appointments() -> QuerySet[Any, Appointment]:
-    return Appointment.objects.filter(episode__in=EPISODES).select_related("location")
+    rows = Appointment.objects.filter(episode__in=EPISODES).select_related("location")
+    return rows.only(
+        "episode_id",
+        "kind",
+        "local_date",
+        "local_time",
+        "status",
+        "location__name",
+        "location__address",
+    )
 
 
 @prepared

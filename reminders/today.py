@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import DateField, DateTimeField, Q, QuerySet
+from django.db.models import Case, DateField, DateTimeField, F, Q, QuerySet, When, Window
+from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -26,6 +27,7 @@ from reminders.models import Reminder
 from reminders.planner import PORTAL_ONLY
 from reminders.reading import (
     EPISODES,
+    MAY_BE_SHOWN,
     Card,
     answer_to,
     answers_of,
@@ -103,7 +105,7 @@ def _add_steps(page: Today, episodes: list[Episode]) -> None:
     rows = [row for row in _rows(care, episodes) if is_shown(row, care)]
     answers, writer = answers_of(episodes), Writer()
     exercised = _exercised(care, rows)
-    for row in _latest_of_each(row for row in rows if row.local_date <= care.today):
+    for row in (row for row in rows if row.local_date <= care.today):
         answer = answer_to(row, answers)
         is_ticked = not answer and is_daily(row) and row.episode_id in exercised
         is_today = row.local_date == care.today
@@ -131,18 +133,33 @@ TODAY = Blank("today", DateField())
 MADE_SINCE = Blank("made_since", DateTimeField())
 
 
+# Of a step that comes again and again, the last time only: nobody does last week's exercises. What is no step
+# stands by itself, and so does the one that comes next.
+_FROM_LATEST = Window(
+    RowNumber(),
+    partition_by=[
+        F("episode_id"), F("step_key"), Case(When(step_key="", then=F("id"))), F("appointment_id"),
+        Case(When(local_date__gt=TODAY, then=1), default=0),
+    ],
+    order_by=[F("local_date").desc(), F("local_time").desc(), F("id").desc()],
+)  # fmt: skip
+
+
 @prepared
 def _wanted() -> QuerySet[Any, Reminder]:
     """What is for today, what still holds of the days before, and the first one that comes after."""
     ahead = own_rows().open().filter(local_date__gt=TODAY).order_by("due_at", "id")
     wanted = own_rows().filter(
+        MAY_BE_SHOWN,
         Q(local_date=TODAY)
         | Q(local_date__lt=TODAY, valid_until__gt=NOW)
         | Q(reason=PORTAL_ONLY, created_at__gt=MADE_SINCE)
-        | Q(id=ahead.values("id")[:1])
+        | Q(id=ahead.values("id")[:1]),
     )
-    rows = wanted.select_related("appointment__location", "step")
-    return rows.order_by("local_date", "local_time", "id")
+    rows = wanted.annotate(from_latest=_FROM_LATEST).filter(from_latest=1)
+    return rows.select_related("appointment__location", "step").order_by(
+        "local_date", "local_time", "id"
+    )
 
 
 def _rows(care: Care, episodes: list[Episode]) -> list[Reminder]:
@@ -150,16 +167,6 @@ def _rows(care: Care, episodes: list[Episode]) -> list[Reminder]:
     found = _wanted(**asked, made_since=care.now - PORTAL_ONLY_STAYS)
     bring_texts(row.step for row in found)
     return attach(care, episodes, found)
-
-
-def _latest_of_each(rows: Iterable[Reminder]) -> list[Reminder]:
-    """Of a step that comes again and again, the last time only: nobody does last week's exercises."""
-    latest: dict[tuple[object, ...], Reminder] = {}
-    for row in rows:
-        key = (row.episode_id, row.step_key or row.pk, row.appointment_id)
-        latest.pop(key, None)
-        latest[key] = row
-    return list(latest.values())
 
 
 def countdown(care: Care, episode: Episode | None) -> Countdown | None:

@@ -24,6 +24,8 @@ class Episode(Record):
         FINISHED = "finished", _("finished")
         CANCELLED = "cancelled", _("cancelled")
 
+    OPEN = frozenset({Status.PLANNED, Status.ACTIVE})
+
     class Side(models.TextChoices):
         LEFT = "left", _("left")
         RIGHT = "right", _("right")
@@ -55,7 +57,7 @@ class Episode(Record):
     @property
     def is_open(self) -> bool:
         """Whether anything of this episode may still happen."""
-        return self.status in {self.Status.PLANNED, self.Status.ACTIVE}
+        return self.status in self.OPEN
 
     @property
     def anchors(self) -> dict[str, date]:

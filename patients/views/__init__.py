@@ -4,7 +4,7 @@ from patients.views.access import ask_access_end, no_record, who_can_see
 from patients.views.check_ins import check_in, check_in_history, check_in_result
 from patients.views.consents import consent, consents
 from patients.views.contacts import contact_email, contact_phone, email_change
-from patients.views.exercises import exercise_log, exercises
+from patients.views.exercises import exercise, exercise_log, exercises
 from patients.views.feeds import calendar_feed, calendar_feed_file
 from patients.views.guides import my_guide
 from patients.views.smoke_free import slip_log, slip_withdraw, smoke_free, smoke_free_plan
@@ -37,6 +37,7 @@ __all__ = [
     "contact_email",
     "contact_phone",
     "email_change",
+    "exercise",
     "exercise_log",
     "exercises",
     "move_request_withdraw",

@@ -32,17 +32,36 @@ def exercises(request: HttpRequest) -> HttpResponse:
 
 
 def _context(care: Care, programme: Programme | None) -> dict[str, object]:
-    return {"care": care, "programme": programme, "pains": range(11), "active": "exercises"}
+    return {"care": care, "programme": programme, "active": "exercises"}
+
+
+def _own_row(request: HttpRequest, pk: UUID, verb: str) -> tuple[Prescription, Care]:
+    """One exercise of the reader's own, and whose it is. Raises Http404."""
+    own = Prescription.objects.own(request.user)
+    row = get_object_or_404(own.select_related("exercise", "episode__patient__clinic"), pk=pk)
+    care = care_of(request, verb, row.episode.patient_id)
+    if not care.has_full_view:
+        raise Http404
+    return row, care
+
+
+@require_safe
+def exercise(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One exercise of today, with each time that was ticked off. One that is over leads to the list."""
+    row, care = _own_row(request, pk, "exercises.read")
+    programme = programme_of(care)
+    items = programme.items if programme else []
+    item = next((one for one in items if one.pk == row.pk), None)
+    if item is None:
+        return redirect("patients:exercises")
+    context = {"care": care, "item": item, "pains": range(11), "active": "exercises"}
+    return render(request, "patients/exercise.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 def exercise_log(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Tick off a round, tell of pain, or take it back. A GET, after signing in again, leads to the list."""
-    own = Prescription.objects.own(request.user)
-    row = get_object_or_404(own.select_related("exercise", "episode__patient__clinic"), pk=pk)
-    care = care_of(request, "exercises.log", row.episode.patient_id)
-    if not care.has_full_view:
-        raise Http404
+    row, care = _own_row(request, pk, "exercises.log")
     if request.method == "POST":
         _act(request, row, care)
     if request.headers.get("HX-Request"):
@@ -57,8 +76,9 @@ def _act(request: HttpRequest, row: Prescription, care: Care) -> None:
         return
     values = form.cleaned_data
     try:
-        if values.pop("undo"):
-            undo_exercise(prescription=row, round=values["round"], by=care.reader, now=care.now)
+        undone = values.pop("undo")
+        if undone:
+            undo_exercise(prescription=row, round=undone, by=care.reader, now=care.now)
         else:
             log_exercise(prescription=row, by=care.reader, now=care.now, **values)
     except ValidationError as error:
@@ -67,5 +87,8 @@ def _act(request: HttpRequest, row: Prescription, care: Care) -> None:
 
 def _part(request: HttpRequest, row: Prescription, care: Care) -> HttpResponse:
     """What htmx puts in place of the list: list and picture belong together."""
-    context = _context(care, programme_of(care)) | {"is_part": True, "ticked": row.pk}
+    programme = programme_of(care)
+    if programme:
+        programme = programme.with_focus(row.pk)
+    context = _context(care, programme) | {"is_part": True}
     return render(request, "patients/_exercises.html", context)

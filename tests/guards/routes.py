@@ -103,6 +103,7 @@ TABLE: dict[str, Route] = {
     "patients:check_in_history": Route(SIGN_IN, everyone(OK)),
     "patients:check_in_result": Route(SIGN_IN, everyone(MISSING)),
     "patients:exercises": Route(SIGN_IN, everyone(OK)),
+    "patients:exercise": Route(SIGN_IN, OF_THE_PATIENT | {"carer": OK}),
     "patients:exercise_log": Route(
         SIGN_IN, OF_THE_PATIENT | {"patient": GOES_ON, "carer": GOES_ON}, FORM
     ),

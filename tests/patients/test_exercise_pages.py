@@ -1,12 +1,16 @@
-"""The exercises page: the list, the tick, the pain, the picture, and who may see it."""
+"""The exercises page: the list, the tick, the pain, the picture, one exercise alone, and who may see it."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 
 from patients.actions import end_prescription, log_exercise
-from patients.models import ExerciseLog, RelatedPerson
+from patients.exercise_days import _dose, span_of
+from patients.models import ExerciseLog, Prescription, RelatedPerson
 from portal.models import AuditEvent
 from tests.factories import NOW, make_reminder
 from tests.patients.exercises import prescribed
@@ -34,6 +38,22 @@ def log_url(row):
     return reverse("patients:exercise_log", args=[row.pk])
 
 
+def own_url(row):
+    return reverse("patients:exercise", args=[row.pk])
+
+
+def button(response, name):
+    """Where the one button of this name leads, and what it sends."""
+    (found,) = re.findall(rf'formaction="([^"]*)" name="{name}" value="([^"]*)"', text(response))
+    return found
+
+
+def discs(page, kind):
+    """How many days a part of the picture holds: each begins anew."""
+    found = re.search(rf'<path class="{kind}" d="([^"]*)" />', page)
+    return found[1].count("M")
+
+
 def test_the_list_says_how_and_how_much(patient, row):
     page = text(patient.get(PAGE))
     for words in ("Heel slide", "2 sets of 10", "2 times a day", "Lie down.", "0 of 2 done"):
@@ -45,6 +65,7 @@ def test_without_a_prescription_it_says_what_comes(patient):
 
 
 def test_one_tap_ticks_off_without_javascript(patient, row):
+    assert button(patient.get(PAGE), "round") == (log_url(row), "1")
     answer = patient.post(log_url(row), {"round": "1"}, follow=True)
     assert answer.redirect_chain == [(f"{PAGE}#exercise-{row.pk}", 302)]
     assert "1 of 2 done" in text(answer)
@@ -58,6 +79,22 @@ def test_with_htmx_the_list_and_the_picture_come_back_alone(patient, row):
     assert "<html" not in text(answer)
     assert "1 of 2 done" in text(answer)
     assert "As a table" in text(answer)
+
+
+def test_what_is_finished_takes_the_focus_of_its_button(patient, row):
+    focus = f'id="exercise-{row.pk}" tabindex="-1" autofocus'
+    answers = [
+        patient.post(log_url(row), {"round": number}, headers={"HX-Request": "true"})
+        for number in (1, 2)
+    ]
+    assert [focus in text(answer) for answer in answers] == [False, True]
+
+
+def test_a_day_that_is_half_done_is_a_ring_with_a_core(patient, row):
+    patient.post(log_url(row), {"round": "1"})
+    page = text(patient.get(PAGE))
+    assert discs(page, "sw-month-day sw-month-some") == discs(page, "sw-month-part") == 1
+    assert discs(page, "sw-month-day sw-month-all") == 0
 
 
 def test_a_double_press_ticks_off_once(patient, row):
@@ -75,7 +112,8 @@ def test_all_done_is_praised(patient, row):
 
 def test_a_tick_can_be_taken_back(patient, row):
     patient.post(log_url(row), {"round": "1"})
-    answer = patient.post(log_url(row), {"round": "1", "undo": "1"}, follow=True)
+    assert button(patient.get(PAGE), "undo") == (log_url(row), "1")
+    answer = patient.post(log_url(row), {"undo": "1"}, follow=True)
     assert "0 of 2 done" in text(answer)
     assert not ExerciseLog.objects.exists()
 
@@ -94,6 +132,8 @@ def test_pain_is_told_if_one_likes(patient, row):
     [
         ({"round": "1", "pain_after": "11"}, "Choose pain from 0 to 10"),
         ({"round": "one"}, "Choose pain from 0 to 10"),
+        ({}, "Choose pain from 0 to 10"),
+        ({"round": "1", "undo": "1"}, "Choose pain from 0 to 10"),
         ({"round": "3"}, "not on today&#x27;s list"),
     ],
 )
@@ -119,9 +159,11 @@ def test_the_picture_counts_days_and_forgives_gaps(patient, people):
         )
     page = text(patient.get(PAGE))
     assert "You did exercises on 5 of 10 days. 2 days in a row." in page
-    assert page.count("sw-month-day sw-month-all") == 5 + 1
-    assert page.count('class="sw-month-day sw-month-none"') == 5
-    assert page.count("sw-month-rest") == 18
+    assert discs(page, "sw-month-day sw-month-all") == 5
+    assert discs(page, "sw-month-tick") == 5
+    assert discs(page, "sw-month-day sw-month-none") == 5
+    assert discs(page, "sw-month-day sw-month-some") == 0
+    assert discs(page, "sw-month-rest") == 18
     assert "just go on with the next" in page
 
 
@@ -205,8 +247,8 @@ def test_a_spanish_reader_reads_spanish_and_a_missing_one_says_its_language(pati
     people.patient.user.language = "es"
     people.patient.user.save()
     page = text(patient.get(PAGE))
-    assert 'class="sw-step-title">Deslizar el talón' in page
-    assert 'lang="en-gb" dir="ltr">Bridge' in page
+    assert f'<a href="{own_url(row)}">Deslizar el talón</a>' in page
+    assert '<bdi lang="en-gb" dir="ltr">Bridge</bdi>' in page
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -219,3 +261,92 @@ def test_the_list_costs_the_same_queries(people, sign_in, django_assert_num_quer
     browser.get(PAGE)
     with django_assert_num_queries(8):
         browser.get(PAGE)
+
+
+class TestOneExercise:
+    """Its own page: how it goes, and the times that were ticked off, each with its pain."""
+
+    def test_it_says_everything(self, patient, people):
+        row = prescribed(
+            people, times_a_day=2, note=PAYLOAD, last_on=NOW.date() + timedelta(days=9)
+        )
+        page = text(patient.get(own_url(row)))
+        dose = "2 sets of 10, 2 times a day (until 11 March)"
+        for words in ("Heel slide", dose, "Lie down.", "Done, time 1 of 2", "&lt;script&gt;"):
+            assert words in page
+        assert "<script>alert" not in page
+
+    def test_the_list_leads_there(self, patient, row):
+        assert f'href="{own_url(row)}"' in text(patient.get(PAGE))
+        patient.post(log_url(row), {"round": "1"})
+        assert f'href="{own_url(row)}#round-1"' in text(patient.get(PAGE))
+
+    def test_it_takes_pain_and_takes_back(self, patient, row):
+        patient.post(log_url(row), {"round": "1", "pain_after": "4"})
+        page = text(patient.get(own_url(row)))
+        assert 'id="round-1"' in page
+        assert "– before, 4 after" in page
+        for part in ('name="round" value="1"', 'name="undo" value="1"', 'name="pain_before"'):
+            assert part in page
+        assert 'id="round-2"' not in page
+
+    def test_what_is_over_leads_to_the_list(self, patient, people, row):
+        end_prescription(prescription=row, by=people.physiotherapist, now=NOW)
+        assert patient.get(own_url(row)).url == PAGE
+
+    @pytest.mark.parametrize("who", ["other_patient", "far_patient"])
+    def test_another_patient_finds_nothing(self, people, sign_in, row, who):
+        assert sign_in(getattr(people, who).user).get(own_url(row)).status_code == 404
+
+    def test_a_carer_for_visits_alone_is_refused(self, people, sign_in, row):
+        RelatedPerson.objects.filter(user=people.carer).update(scope="appointments")
+        assert sign_in(people.carer).get(own_url(row)).status_code == 404
+
+    def test_looking_is_noted(self, patient, row):
+        patient.get(own_url(row))
+        assert AuditEvent.objects.filter(action="R", verb="exercises.read").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en-gb", "2 sets of 10, once a day (until 1 July)"),
+        ("es", "2 series de 10, una vez al día (hasta el 1 de julio)"),
+    ],
+)
+def test_the_dose_speaks_the_readers_language(language, words):
+    with translation.override(language):
+        assert _dose(2, 10, 1, date(2026, 7, 1), language) == words
+
+
+class TestSpans:
+    """On which days an exercise stands."""
+
+    def prescription(self, **fields):
+        return Prescription(starts_on=date(2026, 5, 1), times_a_day=1, **fields)
+
+    @pytest.mark.parametrize(
+        ("fields", "last"),
+        [
+            ({}, None),
+            ({"last_on": date(2026, 5, 8)}, date(2026, 5, 8)),
+            ({"ended_at": datetime(2026, 5, 6, 12, tzinfo=UTC)}, date(2026, 5, 5)),
+            (
+                {"last_on": date(2026, 5, 3), "ended_at": datetime(2026, 5, 6, 12, tzinfo=UTC)},
+                date(2026, 5, 3),
+            ),
+            # Half past eleven at night in London, British Summer Time, is the next day there.
+            ({"ended_at": datetime(2026, 5, 6, 23, 30, tzinfo=UTC)}, date(2026, 5, 6)),
+        ],
+    )
+    def test_the_last_day(self, fields, last):
+        span = span_of(self.prescription(**fields), ZoneInfo("Europe/London"))
+        assert span == (date(2026, 5, 1), last, 1)
+
+    def test_it_says_the_same_as_the_prescription(self, people):
+        row = prescribed(people, last_on=NOW.date() + timedelta(days=5))
+        for ended_at in (None, NOW + timedelta(days=3)):
+            row.ended_at = ended_at
+            span = span_of(row, people.clinic.zone)
+            days = [NOW.date() + timedelta(days=number) for number in range(-2, 9)]
+            assert [span.has(day) for day in days] == [row.is_for(day) for day in days]
