@@ -50,6 +50,8 @@ MOST_LOSSES = 2
 MOST_BREAKS = 2 * MOST_CONNECTIONS
 # Mails taken from the feed ahead of the connections: enough for the time in which the next are looked for.
 MOST_AHEAD = 6 * MOST_CONNECTIONS
+# Mails taken from the feed before looking at the connections again: a look costs as much as a small part of a mail.
+MAILS_A_STEP = 8
 # Mails are begun together, since whether they may go is asked of all at once: so many are
 # enough not to wait for more, and nothing waits longer for company than this, in seconds.
 WAVE = 8
@@ -274,19 +276,26 @@ class SmtpSender:
         return has_room and self._next_at <= time.monotonic()
 
     def _take(self) -> Iterator[Delivery]:
-        """Let the feed work a step. A mail that cannot be put into bytes is refused here, and holds up no other."""
-        each = next(self._feed, None)
-        if each is None:
-            self._is_fed_up = True
-        elif not isinstance(each, Mail):
-            self._next_at = time.monotonic() + each
-        else:
-            self._taken += 1
-            try:
-                self._queue.append(_job(each, takes_8bit=self._takes_8bit))
-            except ValueError as error:
-                words = f"{type(error).__name__}: this mail cannot be written."
-                yield Delivery(each, Answer(Outcome.PERMANENT, words))
+        """Let the feed work a step, and take a few of the mails that it has ready by then."""
+        for _ in range(MAILS_A_STEP):
+            each = next(self._feed, None)
+            if each is None:
+                self._is_fed_up = True
+            elif isinstance(each, Mail):
+                yield from self._line_up(each)
+            else:
+                self._next_at = time.monotonic() + each
+            if not isinstance(each, Mail) or len(self._queue) >= MOST_AHEAD:
+                return
+
+    def _line_up(self, each: Mail) -> Iterator[Delivery]:
+        """Put a mail into bytes. One that cannot be is refused here, and holds up no other."""
+        self._taken += 1
+        try:
+            self._queue.append(_job(each, takes_8bit=self._takes_8bit))
+        except ValueError as error:
+            words = f"{type(error).__name__}: this mail cannot be written."
+            yield Delivery(each, Answer(Outcome.PERMANENT, words))
 
     @property
     def _wanted(self) -> int:
