@@ -139,12 +139,13 @@ def adherence_of(patient: Patient, today: date, language: str) -> Adherence:
 
 def _course(row: Prescription, logs: Sequence[ExerciseLog], today: date, language: str) -> Course:
     week = [today - timedelta(days=number) for number in range(LATELY)]
+    has_days_left = row.last_on is None or row.last_on >= today
     return Course(
         prescription=row,
         name=str(in_language(row.exercise.words, language)[1]["name"]) if language else "",
-        done=sum(1 for log in logs if log.on in week),
-        asked=row.times_a_day * sum(1 for day in week if row.is_for(day)),
+        done=sum(log.on in week for log in logs),
+        asked=row.times_a_day * sum(map(row.is_for, week)),
         last=logs[-1] if logs else None,
         pain=next((log for log in reversed(logs) if log.pain_after is not None), None),
-        is_running=row.ended_at is None and (row.last_on is None or row.last_on >= today),
+        is_running=row.ended_at is None and has_days_left,
     )

@@ -88,13 +88,17 @@ def _unsent(request: HttpRequest, user: User) -> Unsent | None:
         return None
     if request.path.startswith(NEVER_KEPT) or "HX-Request" in request.headers:
         return None
-    fields = [
+    return Unsent(str(user.pk), request.get_full_path(), _typed(request))
+
+
+def _typed(request: HttpRequest) -> list[tuple[str, str]]:
+    """What the form holds, but for its token and passwords."""
+    return [
         (name, value)
         for name, values in request.POST.lists()
         for value in values
         if name != "csrfmiddlewaretoken" and "password" not in name
     ]
-    return Unsent(str(user.pk), request.get_full_path(), fields)
 
 
 def unsent_of(request: HttpRequest, user: User) -> Unsent | None:

@@ -7,7 +7,7 @@ episode and for many, and running it twice changes nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from portal.prepared import Listed, prepared
 from reminders import telling
 from reminders.bulk import insert_rows, update_rows
 from reminders.changes import news_of
-from reminders.diff import Diff, Existing, compare
+from reminders.diff import Diff, Existing, Item, compare
 from reminders.inputs import case_of, read_episodes, rules_of
 from reminders.models import Message, PlanChange, Reminder
 from reminders.overrides import NONE, Choices, overridden
@@ -148,18 +148,24 @@ def _as_existing(values: Sequence[Any]) -> Existing:
     )
 
 
+def _writes(diffs: Mapping[UUID, Diff]) -> Iterator[tuple[UUID, Item]]:
+    for episode_id, diff in diffs.items():
+        yield from ((episode_id, item) for item in diff.items if item.writes)
+
+
 def _write(diffs: Mapping[UUID, Diff], now: datetime) -> None:
-    writes = [
-        (episode_id, item)
-        for episode_id, diff in diffs.items()
-        for item in diff.items
-        if item.writes
-    ]
-    changes = [item for _, item in writes if item.existing]
-    new = [new_row(item, episode_id, now) for episode_id, item in writes if not item.existing]
+    new: list[tuple[Any, ...]] = []
+    changed: list[tuple[Any, ...]] = []
+    withdrawn: list[UUID | None] = []
+    for episode_id, item in _writes(diffs):
+        if item.existing is None:
+            new.append(new_row(item, episode_id, now))
+        else:
+            changed.append(changed_row(item, now))
+            withdrawn.append(item.existing.message_id)
     insert_rows(Reminder, NEW, new)
-    update_rows(Reminder, CHANGED, [changed_row(item, now) for item in changes])
-    _withdraw(item.existing.message_id for item in changes if item.existing)
+    update_rows(Reminder, CHANGED, changed)
+    _withdraw(withdrawn)
     _keep(diffs, now)
     _look_again((key for key, diff in diffs.items() if diff.is_in_flight), now)
 

@@ -107,18 +107,21 @@ def _add_steps(page: Today, episodes: list[Episode]) -> None:
     exercised = _exercised(care, rows)
     for row in (row for row in rows if row.local_date <= care.today):
         answer = answer_to(row, answers)
-        is_ticked = not answer and is_daily(row) and row.episode_id in exercised
         is_today = row.local_date == care.today
-        if not is_today and answer == StepResponse.Answer.DONE:
-            continue
-        shown = card(row, writer, answer, day_in_words(row.local_date, care.today))
-        if is_ticked:
-            # Done by ticks on the list of exercises: there is no answer to take back here.
-            shown = replace(shown, answer=StepResponse.Answer.DONE, answer_url="")
-        (page.due if is_today else page.still_open).append(shown)
+        if is_today or answer != StepResponse.Answer.DONE:
+            shown = card(row, writer, answer, day_in_words(row.local_date, care.today))
+            shown = _ticked(shown, row, exercised)
+            (page.due if is_today else page.still_open).append(shown)
     ahead = [row for row in rows if row.local_date > care.today]
     if ahead:
         page.following = card(ahead[0], writer, "", day_in_words(ahead[0].local_date, care.today))
+
+
+def _ticked(shown: Card, row: Reminder, exercised: set[UUID]) -> Card:
+    """The card as done, where it was done by ticks on the list of exercises: no answer is there to take back."""
+    if shown.answer or not is_daily(row) or row.episode_id not in exercised:
+        return shown
+    return replace(shown, answer=StepResponse.Answer.DONE, answer_url="")
 
 
 def _exercised(care: Care, rows: Iterable[Reminder]) -> set[UUID]:

@@ -119,20 +119,22 @@ def _put_all_back(rows: Iterable[ImportRow], by: User | None, now: datetime) -> 
 
 def _put_back(row: ImportRow, patient: Patient, by: User | None, now: datetime) -> None:
     """Set back what the row changed, where nobody has changed it again since."""
+    before = {**row.before}
+    has_email, email = "email" in before, before.pop("email", None)
     new = {name: pair[1] for name, pair in row.changes.items()}
-    old = {
-        name: value
-        for name, value in row.before.items()
-        if name != "email" and getattr(patient, name) == new[name]
-    }
+    old = {name: value for name, value in before.items() if getattr(patient, name) == new[name]}
     if old:
         update_patient(patient=patient, by=by, now=now, tasks_wait=True, **old)
-    if row.before.get("email") and patient.user and patient.user.email == new["email"]:
-        set_email(patient=patient, email=row.before["email"], by=by, now=now, tasks_wait=True)
-    elif "email" in row.before and not row.before["email"] and row.is_new_account:
-        made, patient.user = patient.user_id, None
-        patient.save(update_fields=["user"])
-        _forget_accounts([made])
+    if email and patient.user and patient.user.email == new["email"]:
+        set_email(patient=patient, email=email, by=by, now=now, tasks_wait=True)
+    elif has_email and not email and row.is_new_account:
+        _take_account_away(patient)
+
+
+def _take_account_away(patient: Patient) -> None:
+    made, patient.user = patient.user_id, None
+    patient.save(update_fields=["user"])
+    _forget_accounts([made])
 
 
 def _forget_accounts(keys: Collection[Any]) -> None:

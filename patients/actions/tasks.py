@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -57,11 +57,16 @@ def _sync(kind: Kind, scope: Scope) -> int:
     watched = {row.subject: row for row in scope.of(_rows(kind).watched())}
     settled = _settled(kind, causes.keys() - watched.keys())
     known = watched | {row.subject: row for row in settled}
-    changed = _open(kind, [cause for key, cause in causes.items() if key not in known], scope.now)
+    changed = _open(kind, _without(causes, known), scope.now)
     changed += _reopen([row for row in known.values() if _is_back(row, causes)], scope.now)
-    changed += _close([row for key, row in watched.items() if key not in causes], scope.now)
+    changed += _close(_without(watched, causes), scope.now)
     _follow(kind, [row for key, row in known.items() if key in causes], causes)
     return changed
+
+
+def _without(rows: Mapping[str, T], others: Container[str]) -> list[T]:
+    """Those of `rows` whose key is none of `others`, in their order."""
+    return [row for key, row in rows.items() if key not in others]
 
 
 def _batches(values: Iterable[T]) -> Iterator[list[T]]:

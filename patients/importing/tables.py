@@ -63,15 +63,20 @@ def _table(lines: Iterable[list[str]], read_as: str) -> Table:
         columns.pop()
     if len(columns) > MOST_COLUMNS:
         raise ValidationError(_("The list has more than 60 columns."))
+    rows = _cells(numbered, len(columns))
+    if not rows:
+        raise ValidationError(_("The list has a header and no rows."))
+    return Table([name[:LONGEST_CELL] for name in columns], rows, read_as)
+
+
+def _cells(numbered: Iterable[tuple[int, list[str]]], width: int) -> list[tuple[int, list[str]]]:
     rows: list[tuple[int, list[str]]] = []
     for number, line in numbered:
         if len(rows) == MOST_ROWS:
             raise ValidationError(_("The list has more than 10,000 rows. Please split it."))
-        cells = [cell[:LONGEST_CELL] for cell in line[: len(columns)]]
-        rows.append((number, cells + [""] * (len(columns) - len(cells))))
-    if not rows:
-        raise ValidationError(_("The list has a header and no rows."))
-    return Table([name[:LONGEST_CELL] for name in columns], rows, read_as)
+        cells = [cell[:LONGEST_CELL] for cell in line[:width]]
+        rows.append((number, cells + [""] * (width - len(cells))))
+    return rows
 
 
 # --- CSV -------------------------------------------------------------------------------------
