@@ -82,11 +82,11 @@ def test_a_database_without_a_further_connection_gets_along_with_one(
 def test_what_could_not_be_stored_goes_in_the_next_run(due, smtp_server, monkeypatch):
     stored, store = [], pipeline.store
 
-    def fail_later(letters, now):
+    def fail_later(letters, *args):
         if stored:
             raise OperationalError("gone")
         stored.append(letters)
-        store(letters, now)
+        store(letters, *args)
 
     monkeypatch.setattr(pipeline, "store", fail_later)
     with pytest.raises(OperationalError):
