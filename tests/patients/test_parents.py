@@ -5,7 +5,7 @@ import json
 import pytest
 from django.urls import NoReverseMatch, reverse
 
-from patients.actions import answer_step, log_exercise, reset_feed
+from patients.actions import answer_move_request, answer_step, log_exercise, reset_feed
 from patients.actions.contacts import correct_phone
 from patients.models import CheckIn, RelatedPerson
 from tests.factories import NOW, make_appointment
@@ -104,6 +104,21 @@ def test_the_same_is_said_without_the_name(by_father, sign_in):
     found = json.loads(browser.get(reverse("reminders:my_data_file", args=["fhir"])).text)
     signed = [one["resource"] for one in found["entry"] if one["resource"]["resourceType"] == "Consent"]  # fmt: skip
     assert {row["performer"][0]["display"] for row in signed} == {"Another parent or carer"}
+
+
+def test_the_fathers_wish_is_not_told_as_hers(by_father, sign_in):
+    visit = by_father.child_episode.appointments.get()
+    path = reverse("patients:appointment", args=[visit.pk])
+    mother, father = sign_in(by_father.mother), sign_in(by_father.father)
+    assert "Somebody else asked for another time." in mother.get(path).text
+    assert "You asked for another time." in father.get(path).text
+    answer_move_request(
+        wish=visit.move_requests.get(), reply="Finn, we cannot.", by=by_father.clerk, now=NOW
+    )
+    assert "Finn, we cannot." in father.get(path).text
+    page = mother.get(path).text
+    assert "the clinic has answered" in page
+    assert "Finn" not in page
 
 
 class TestPhone:
