@@ -48,6 +48,7 @@ PATIENT = (
     Shot("why", "/messages/", first=(f"/why/{KEY}/$",)),
     Shot("check-in-errors", "/check-in/", sends=FORM),
     *CHECKED_IN,
+    Shot("exercise", "/exercises/", first=(f"/exercises/{KEY}/$",), opens="main details"),
     Shot("exercises-folds", "/exercises/", opens="main details"),
     Shot("smoke-free-slip", "/smoke-free/", opens="main details"),
     Shot("smoke-free-plan-errors", "/smoke-free/plan/", sends=FORM),
