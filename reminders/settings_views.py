@@ -110,8 +110,11 @@ def reminder_settings(request: HttpRequest) -> HttpResponse:
     before = actions.chosen_by(care.reader)
     desk = _desk(request, care.reader, before)
     if desk.is_done:
-        is_undone = request.POST.get("do") == "undo"
-        request.session[BEFORE] = "" if is_undone else _signed(before, care.reader.pk)
+        if request.POST.get("do") == "undo":
+            request.session[BEFORE] = ""
+        elif desk.chosen != before:
+            # The same form sent twice changes nothing the second time, and leads back to before the first.
+            request.session[BEFORE] = _signed(before, care.reader.pk)
         notes.success(request, _("Your settings are saved."))
         return redirect("reminders:reminder_settings")
     undo = request.session.pop(BEFORE, "")

@@ -41,6 +41,16 @@ def by_link(people) -> str:
     return urlsplit(unsubscribe.link(people.patient.user.pk, "preparation")).path + "more/"
 
 
+def test_a_double_press_can_still_be_undone(people, sign_in):
+    browser = sign_in(people.patient.user)
+    for _press in range(2):
+        browser.post(PATH, AS_IT_WAS | {"wanted": ["xray"]})
+    undo = re.search(r'name="undo" value="([^"]+)"', browser.get(PATH).text)
+    assert undo is not None
+    browser.post(PATH, {"do": "undo", "undo": undo[1]})
+    assert not Preference.objects.filter(user=people.patient.user, is_on=False).exists()
+
+
 class TestTimeOfDay:
     def test_it_moves_what_can_come_at_any_time_and_nothing_else(self, planned, sign_in):
         user = planned.patient.user
