@@ -6,8 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -76,18 +75,9 @@ class AlertAdmin(RecordAdmin):
     search_help_text = _("Name, record number, date of birth, or the sign")
     ordering = ("-raised_at", "id")
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Lead to the alert's own page."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        return redirect("admin:alert_page", row.pk)
+    def page_of(self, row: Alert) -> tuple[str, Any]:
+        """The alert's own page."""
+        return "alert_page", row.pk
 
     @display(description=_("warning sign"), ordering="summary")
     def summary_link(self, row: Alert) -> Any:

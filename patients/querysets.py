@@ -269,18 +269,26 @@ class HoldQuerySet(_OfPatientQuerySet):
         return self.filter(lifted_at__isnull=True)
 
 
-class CheckInQuerySet(_OfPatientQuerySet):
-    """Check-ins by who is asking. What was sent is neither changed nor removed in bulk."""
-
-    patient_path = "episode__patient"
+class _FinalQuerySet(_OfPatientQuerySet):
+    """Rows of a patient that are neither changed nor removed in bulk: each kind says so in its own words."""
 
     def update(self, **values: Any) -> int:
-        """Raise CheckInIsFinal."""
+        """Raise what this kind says to a change."""
         raise self._final()
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Raise CheckInIsFinal."""
+        """Raise what this kind says to a change."""
         raise self._final()
+
+    @staticmethod
+    def _final() -> TypeError:
+        raise NotImplementedError
+
+
+class CheckInQuerySet(_FinalQuerySet):
+    """Check-ins by who is asking. What was sent is neither changed nor removed in bulk."""
+
+    patient_path = "episode__patient"
 
     @staticmethod
     def _final() -> TypeError:
@@ -377,18 +385,10 @@ class MoveRequestQuerySet(_OfPatientQuerySet):
         return self.filter(status="open")
 
 
-class ConsentDecisionQuerySet(_OfPatientQuerySet):
+class ConsentDecisionQuerySet(_FinalQuerySet):
     """Decisions about consents, by who is asking. What was decided is neither changed nor removed in bulk."""
 
     patient_path = "episode__patient"
-
-    def update(self, **values: Any) -> int:
-        """Raise ConsentIsFinal."""
-        raise self._final()
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Raise ConsentIsFinal."""
-        raise self._final()
 
     @staticmethod
     def _final() -> TypeError:

@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -18,14 +17,14 @@ from patients.models import AnchorDate, Patient
 from portal import audit
 from portal.models import Clinic
 from portal.permissions import within
-from portal.staff_admin import StaffAdmin, link
+from portal.staff_admin import LeadingAdmin, link
 from portal.staff_site import staff_of
 
 # Patients whose keys are handed over one by one.
 FEW = 200
 
 
-class RecordAdmin(StaffAdmin):
+class RecordAdmin(LeadingAdmin):
     """A list of rows that belong to patients. `patient_path` leads from a row to its patient."""
 
     patient_path = ""
@@ -51,18 +50,9 @@ class RecordAdmin(StaffAdmin):
             self._note(request, "list", [(row.clinic, row.id) for row in patients])
         return response
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Lead to the patient's page, where everything about one patient stands."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        return redirect("admin:patient_page", self.patient_of(row).pk)
+    def page_of(self, row: Any) -> tuple[str, Any]:
+        """The patient's page, where everything about one patient stands."""
+        return "patient_page", self.patient_of(row).pk
 
     def note_read(self, request: HttpRequest, row: Any) -> None:
         """Note that the answer shows one row."""

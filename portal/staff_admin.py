@@ -14,6 +14,7 @@ from django.contrib.admin.utils import label_for_field, lookup_field
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
@@ -225,3 +226,25 @@ def link(name: str, pk: Any, text: Any) -> SafeString:
     return format_html(
         '<a class="sw-link" href="{}">{}</a>', reverse(f"admin:{name}", args=[pk]), text
     )
+
+
+class LeadingAdmin(StaffAdmin):
+    """Lists whose rows have a page of their own outside Django's: opening one leads there."""
+
+    def page_of(self, row: Any) -> tuple[str, Any]:
+        """The name of a row's page in the admin, and the key it is asked for by."""
+        raise NotImplementedError
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Lead to the page of the row."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        name, key = self.page_of(row)
+        return redirect(f"admin:{name}", key)

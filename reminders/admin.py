@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
@@ -21,7 +20,7 @@ from patients.record_admin import RecordAdmin, WindowFilter, patients_meant
 from portal import clock
 from portal.bulk_actions import Line, preview_then_act
 from portal.permissions import within
-from portal.staff_admin import ClinicFilter, StaffAdmin, link
+from portal.staff_admin import ClinicFilter, LeadingAdmin, StaffAdmin, link
 from portal.staff_forms import ConfirmForm, ReasonForm
 from portal.staff_site import staff_of
 from reminders import actions, reasons, staff_views
@@ -240,7 +239,7 @@ class ReminderAdmin(RecordAdmin):
 
 
 @admin.register(Message)
-class MessageAdmin(StaffAdmin):
+class MessageAdmin(LeadingAdmin):
     """Mails as they were sent, newest first."""
 
     list_display = (
@@ -275,18 +274,9 @@ class MessageAdmin(StaffAdmin):
         people = own.values("user").union(carers.values("user"), all=True)
         return rows.filter(recipient__id__listed=people)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Lead to the message as it was sent."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        return redirect("admin:message_page", row.pk)
+    def page_of(self, row: Message) -> tuple[str, Any]:
+        """The message as it was sent."""
+        return "message_page", row.pk
 
     @display(description=_("recipient"), ordering="recipient")
     def goes_to(self, row: Message) -> Any:
