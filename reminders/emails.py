@@ -112,7 +112,7 @@ class Writer:
         """The title alone, for lists. Raises Unwritable."""
         if row.step is None:
             return self.item(row).title
-        with translation.override(row.recipient.language):
+        with in_language(row.recipient.language):
             try:
                 text = self._text(row.step, row.recipient.language)
                 if "{" not in text.title:

@@ -38,7 +38,7 @@ REMINDERS = Listed("reminders", UUIDField())
 PK = Blank("pk", UUIDField())
 # Of a mail: what no list and no explanation shows.
 _BULKY = ("own", "whole_text", "whole_html", "headers", "calendar")
-MAILS_A_PAGE = 20
+MAILS_A_PAGE = 15
 NEXT_SHOWN = 6
 NOT_SENT_SHOWN = 10
 _NOT_SENT = (

@@ -1,6 +1,6 @@
 """What the audit trail says to the people it is about."""
 
-from datetime import time
+from datetime import time, timedelta
 
 import pytest
 from django.urls import reverse
@@ -93,6 +93,19 @@ def test_ones_own_ticks_do_not_bury_what_others_did(people, sign_in):
     )  # fmt: skip
     assert "ticked off exercises" not in sign_in(people.patient.user).get("/who-can-see/").text
     assert "ticked off exercises" in sign_in(people.carer).get("/who-can-see/").text
+
+
+def test_what_was_longer_ago_stands_on_the_next_page(people, sign_in, stopped_clock):
+    for _day in range(31):
+        note_look(people.nurse, people.patient)
+        stopped_clock.shift(timedelta(days=1))
+    browser = sign_in(people.patient.user)
+    first = browser.get(reverse("patients:who_can_see")).text
+    second = browser.get(reverse("patients:who_can_see"), {"page": 2}).text
+
+    assert (first.count("opened the record"), second.count("opened the record")) == (30, 1)
+    assert 'href="?page=2"' in first
+    assert 'href="?page=1"' in second
 
 
 def note_look(by, patient) -> None:

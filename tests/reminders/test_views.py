@@ -252,6 +252,25 @@ class TestPlan:
             browser.get("/plan/")
 
 
+class TestOlderMessages:
+    def test_older_ones_stand_on_the_next_page_and_none_is_lost(self, people, sign_in):
+        step = step_of(people, "insurer")
+        for number in range(33):
+            row = make_reminder(people.episode, step, occurrence=number)
+            at = NOW - timedelta(days=number)
+            make_message(
+                people.patient.user, people.clinic, [row], subject=f"Mail {number:02}", sent_at=at
+            )
+        browser = sign_in(people.patient.user)
+        pages = [browser.get("/messages/", {"page": number}).text for number in (1, 2, 3)]
+        shown = [[n for n in range(33) if f"Mail {n:02}" in page] for page in pages]
+
+        assert shown == [list(range(15)), list(range(15, 30)), list(range(30, 33))]
+        assert ['href="?page=2"' in page for page in pages] == [True, False, True]
+        assert ['href="?page=3"' in page for page in pages] == [False, True, False]
+        assert "Mail 00" in browser.get("/messages/", {"page": "9999999"}).text
+
+
 class TestMessages:
     def test_what_was_sent_comes_and_did_not_go(self, planned, sent, sign_in):
         make_reminder(
