@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import DateField, Exists, OuterRef, QuerySet, UUIDField
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, get_language_bidi, ngettext
 from django.utils.translation import gettext as _
 
 from patients.actions.notes import today_at
@@ -190,8 +190,9 @@ class Month:
 
     @property
     def ticks(self) -> str:
-        """The tick on each of these."""
-        return "".join(f"M{day.x - 6} {day.y}l4 4 8-8" for day in self.days if day.state == "all")
+        """The tick on each of these. From right to left the whole picture is turned, and the tick must not be."""
+        start, tick = (6, "l-4 4-8-8") if get_language_bidi() else (-6, "l4 4 8-8")
+        return "".join(f"M{day.x + start} {day.y}{tick}" for day in self.days if day.state == "all")
 
     def _discs(self, radius: int, states: Container[str]) -> str:
         return "".join(day.disc(radius) for day in self.days if day.state in states)

@@ -151,6 +151,17 @@ def test_a_note_is_shown_as_text(patient, people):
     assert "&lt;script&gt;" in page
 
 
+def test_a_tick_stays_a_tick_where_the_picture_is_turned(patient, people, row):
+    for number in (1, 2):
+        patient.post(log_url(row), {"round": number})
+    assert "l4 4 8-8" in text(patient.get(PAGE))
+    people.patient.user.language = "ar"
+    people.patient.user.save()
+    # Only the key to the picture, which is not turned, has it as it was.
+    page = text(patient.get(PAGE))
+    assert (page.count("l-4 4-8-8"), page.count("l4 4 8-8")) == (1, 1)
+
+
 def test_the_picture_counts_days_and_forgives_gaps(patient, people):
     row = prescribed(people, starts_on=NOW.date() - timedelta(days=9))
     for days in (9, 8, 5, 2, 1):
