@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from patients.models import Alert
 from procedures.loading import load_catalogue
-from tests.browser import DESKTOP, PHONE
-from tests.factories import PASSWORD
+from tests.browser import DESKTOP, PHONE, sign_in
 from tests.patients.check_ins import discharged
 from tests.people import make_people
 
@@ -23,14 +22,6 @@ def clinic_of_today(transactional_db, site):
     load_catalogue()
     discharged(people)
     return people
-
-
-def sign_in(page, email):
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(lambda url: "login" not in url)
 
 
 def choose(page, question, answer):

@@ -12,7 +12,7 @@ from portal.models import User
 from procedures.loading import load_catalogue
 from reminders import unsubscribe
 from reminders.models import Preference
-from tests.browser import DESKTOP, PHONE
+from tests.browser import DESKTOP, PHONE, sign_in
 from tests.factories import PASSWORD
 from tests.patients.check_ins import discharged
 from tests.people import make_people
@@ -26,14 +26,6 @@ DRAFTS = "Object.keys(sessionStorage).filter((key) => key.startsWith('stepwise-d
 def clinic_of_today(transactional_db, site):
     """Everybody, today."""
     return make_people(timezone.now())
-
-
-def sign_in(page, email, password=PASSWORD):
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(lambda url: "login" not in url)
 
 
 def fill_day(page, day, month, year):

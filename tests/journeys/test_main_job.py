@@ -20,6 +20,7 @@ from procedures.demo import settle_demo_clinic
 from procedures.models import PathwayVersion
 from reminders import actions, tasks
 from reminders.models import Message, Reminder
+from tests.browser import sign_in
 from tests.factories import PASSWORD, make_clinic, make_location, make_patient, make_staff
 from tests.processes import wait_until
 
@@ -87,13 +88,9 @@ def next_due(end: datetime) -> datetime | None:
     return rows.values_list("due_at", flat=True).first()
 
 
-def sign_in(page, email: str, password: str) -> None:
+def change_to(page, email: str, password: str) -> None:
     page.context.clear_cookies()
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(lambda url: "login" not in url)
+    sign_in(page, email, password)
 
 
 def add_the_smoker(page) -> None:
@@ -182,7 +179,7 @@ def test_from_booking_to_inbox_and_through_a_move_of_surgery(
     story, pass_time, smtp_server, page, phone, axe
 ):
     # Given a clerk who books a smoker eight weeks ahead.
-    sign_in(page, "clerk@example.com", PASSWORD)
+    change_to(page, "clerk@example.com", PASSWORD)
     add_the_smoker(page)
     fill_in_the_booking(page, story.surgery_on)
 
@@ -231,7 +228,7 @@ def test_from_booking_to_inbox_and_through_a_move_of_surgery(
         Reminder.objects.filter(episode=story.episode, state="sent").values_list("id", "due_at")
     )
     new_day = story.surgery_on + timedelta(weeks=2)
-    sign_in(page, "clerk@example.com", PASSWORD)
+    change_to(page, "clerk@example.com", PASSWORD)
     preview_the_move(page, story, new_day)
     assert story.episode.surgery_on == story.surgery_on
     axe(page)
@@ -250,7 +247,7 @@ def test_from_booking_to_inbox_and_through_a_move_of_surgery(
     assert eve.local_date == new_day - timedelta(days=1)
 
     # And the patient finds every mail in their login, as it was sent.
-    sign_in(phone, SMOKER, OWN_PASSWORD)
+    change_to(phone, SMOKER, OWN_PASSWORD)
     phone.goto("/messages/")
     assert "Your date has changed" in phone.inner_text("main")
     axe(phone)

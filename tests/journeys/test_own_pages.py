@@ -12,8 +12,8 @@ from patients.models import Alert, Appointment, MoveRequest
 from procedures.loading import load_catalogue
 from reminders.actions import move_anchor
 from reminders.reconciler import reconcile
-from tests.browser import DESKTOP, PHONE
-from tests.factories import PASSWORD, make_appointment, make_message, make_reminder
+from tests.browser import DESKTOP, PHONE, sign_in
+from tests.factories import make_appointment, make_message, make_reminder
 from tests.patients.consents import published
 from tests.patients.test_guides import pages
 from tests.people import make_people
@@ -39,14 +39,6 @@ def clinic_of_today(transactional_db, site):
 
 def today():
     return timezone.now().date()
-
-
-def sign_in(page, email):
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(lambda url: "login" not in url)
 
 
 def test_a_wish_for_another_time_reaches_a_clerk_and_comes_back(clinic_of_today, new_page, axe):

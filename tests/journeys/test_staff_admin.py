@@ -15,7 +15,7 @@ from portal import chain
 from portal.models import AuditEvent
 from reminders.models import Reminder
 from reminders.reconciler import reconcile
-from tests.factories import PASSWORD
+from tests.browser import sign_in
 from tests.people import make_people
 
 pytestmark = pytest.mark.journey
@@ -46,13 +46,9 @@ def clinic_of_today(transactional_db, site, settings, tmp_path):
     return people
 
 
-def sign_in(page, email):
+def change_to(page, email):
     page.context.clear_cookies()
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(lambda url: "login" not in url)
+    sign_in(page, email)
 
 
 def the_list() -> str:
@@ -80,7 +76,7 @@ def test_a_clerk_brings_in_a_list_with_ten_faults_mends_and_enters_it(clinic_of_
     # Given a clerk with a list of two hundred, ten of whose rows have a fault
     people = clinic_of_today
     before = Patient.objects.count()
-    sign_in(page, people.clerk.email)
+    change_to(page, people.clerk.email)
     page.goto("/admin/imports/")
     axe(page)
 
@@ -157,7 +153,7 @@ def test_a_manager_merges_a_double_record(clinic_of_today, page, axe):
     planned = Reminder.objects.filter(episode=people.episode, state="planned").count()
 
     # When a manager opens the record, and is shown who may be the same person
-    sign_in(page, people.manager.email)
+    change_to(page, people.manager.email)
     page.goto(f"/admin/patient/{people.patient.pk}/")
     page.get_by_role("link", name="Merge with another record").click()
     axe(page)
@@ -188,12 +184,12 @@ def test_a_manager_merges_a_double_record(clinic_of_today, page, axe):
 def test_an_auditor_finds_who_read_a_record_and_what_was_altered(clinic_of_today, page, axe):
     # Given a nurse who looked at a record
     people = clinic_of_today
-    sign_in(page, people.nurse.email)
+    change_to(page, people.nurse.email)
     page.goto(f"/admin/patient/{people.patient.pk}/")
     page.get_by_role("heading", name="Patricia O'Neill").first.wait_for()
 
     # When an auditor searches for the patient
-    sign_in(page, people.auditor.email)
+    change_to(page, people.auditor.email)
     page.goto("/admin/portal/auditevent/")
     page.get_by_label("Search", exact=True).fill("o'neill patricia")
     page.get_by_role("button", name="Search", exact=True).click()
@@ -224,7 +220,7 @@ def test_staff_without_a_second_factor_get_nowhere(clinic_of_today, page, axe, s
     people = clinic_of_today
 
     # When they sign in with the right password
-    sign_in(page, people.nurse.email)
+    change_to(page, people.nurse.email)
 
     # Then every way leads to setting one up
     for path in (

@@ -11,8 +11,8 @@ from patients.actions import sync_tasks
 from patients.models import Appointment, ExerciseLog, ImagingRequest, Prescription, Task
 from reminders.models import Reminder
 from reminders.reconciler import reconcile
-from tests.browser import DESKTOP
-from tests.factories import PASSWORD, make_appointment
+from tests.browser import DESKTOP, sign_in
+from tests.factories import make_appointment
 from tests.patients.alerts import raise_alert
 from tests.patients.exercises import make_exercise, prescribed
 from tests.people import make_people
@@ -29,14 +29,6 @@ def clinic_of_today(transactional_db, site):
     for episode in people.episodes:
         reconcile(episode, now=people.now)
     return people
-
-
-def sign_in(page, email):
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(lambda url: "login" not in url)
 
 
 @pytest.mark.parametrize("screen", [DESKTOP, TABLET], ids=["desktop", "tablet"])
