@@ -363,7 +363,8 @@ def next_in_window(now: datetime, zone: str, window: tuple[time, time]) -> datet
     if opens <= local.time() < closes:
         return now
     day = local.date() if local.time() < opens else local.date() + timedelta(days=1)
-    return Intent(day, opens, zone).moment
+    # Where the hour of opening comes twice, it has opened the first time.
+    return max(now, Intent(day, opens, zone).moment)
 
 
 @cache

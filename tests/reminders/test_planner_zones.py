@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from reminders.planner import Intent, plan
+from reminders.planner import Intent, next_in_window, plan
 from tests.reminders.rules import case, every, patient, rule, utc
 
 ZONES = sorted(zoneinfo.available_timezones() - {"localtime"})
@@ -99,3 +99,20 @@ def check(wall, zone, info):
         assert moment == min(real), (zone, wall)
     else:
         assert wall < seen <= wall + timedelta(hours=24), (zone, wall)
+
+
+@pytest.mark.parametrize("window", [(time(8), time(20)), (time(1, 30), time(2, 30))])
+def test_around_every_change_the_window_is_found_within_a_day_and_not_before_it_opens(window):
+    """The second window may be skipped by the change, or come twice: it never opens in the past."""
+    opens, closes = window
+    for zone in ZONES:
+        info = zoneinfo.ZoneInfo(zone)
+        for change in changes(zone):
+            for hours in range(-26, 3):
+                now = change + timedelta(hours=hours)
+                moment = next_in_window(now, zone, window)
+                local = moment.astimezone(info).replace(tzinfo=None)
+                opened = Intent(local.date(), opens, zone).moment
+                assert now <= moment <= now + timedelta(hours=27), (zone, now)
+                assert opens <= local.time() or opened <= moment, (zone, now)
+                assert local.time() < closes or moment == opened, (zone, now)
