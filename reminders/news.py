@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from django.db.models import DateTimeField, QuerySet, UUIDField
 from django.utils.translation import gettext as _
 
 from patients.care import Care
 from patients.models import Appointment, Episode
 from portal.day_words import date_format
+from portal.prepared import Blank, prepared
 from reminders.changes import News
 from reminders.emails import Writer
 from reminders.models import PlanChange, Reminder
@@ -48,12 +50,21 @@ class Changes:
     lines: list[Line] = field(default_factory=list)
 
 
+EPISODE, SINCE = Blank("episode", UUIDField()), Blank("since", DateTimeField())
+
+
+@prepared
+def _news() -> QuerySet[Any, tuple[datetime, dict[str, News]]]:
+    rows = PlanChange.objects.filter(episode=EPISODE, created_at__gte=SINCE)
+    return rows.values_list("created_at", "news")[:MOST]
+
+
 def changes_of(care: Care, episode: Episode, rows: Iterable[Reminder]) -> list[Changes]:
     """The changes of the last weeks that the reader is told of. `rows` are the reader's own. One query."""
-    kept = PlanChange.objects.filter(episode=episode, created_at__gte=care.now - SHOWN_FOR)
+    kept = _news(episode=episode.pk, since=care.now - SHOWN_FOR)
     by_key, days = {row.step_key: row for row in rows}, dict[date, Changes]()
     names = _Names(by_key, Writer(), {str(row.pk): row for row in episode.appointments.all()})
-    for created_at, news in kept.values_list("created_at", "news")[:MOST]:
+    for created_at, news in kept:
         lines = list(_lines(news.get(str(care.reader.pk), {}), names, care))
         if lines:
             on = created_at.astimezone(care.zone).date()

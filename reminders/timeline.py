@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property, lru_cache
 from itertools import groupby, takewhile
 from typing import Any
 from uuid import UUID
@@ -13,13 +14,15 @@ from uuid import UUID
 from django.db.models import CharField, Q, QuerySet, UUIDField
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from patients.care import Care
 from patients.models import Appointment, AppointmentKind, Episode, ImagingRequest, StepResponse
-from portal.day_words import date_format, time_format
+from patients.visit_lines import kind_in_words
+from portal.day_words import date_format, day_and_time
 from portal.prepared import Blank, Listed, prepared
+from portal.row_addresses import address
 from procedures.conditions import holds
 from procedures.models import Category, Step
 from procedures.offsets import Offset
@@ -42,6 +45,8 @@ from reminders.reading import (
 )
 from reminders.reasons import SILENT, reason, rule
 
+# What comes within this time is shown in full, what comes later in a line each.
+IN_FULL = timedelta(days=7)
 VERSION, ANCHORS = Blank("version", UUIDField()), Listed("anchors", CharField())
 
 # Days from surgery at which a phase ends, and its name.
@@ -74,23 +79,35 @@ class Entry:
     language: str = ""
 
 
-@dataclass(slots=True)
+@dataclass
 class Phase:
     """A stretch of the months."""
 
     title: str
     note: str = ""
     entries: list[Entry] = field(default_factory=list)
+    # The last day of what is shown in full.
+    soon: date = date.max
 
-    @property
+    @cached_property
     def behind(self) -> list[Entry]:
-        """What lies behind, up to the first that does not; a page folds it away."""
+        """What lies behind, up to the first that does not; it has a page of its own."""
         return list(takewhile(lambda entry: entry.state in {"past", "done"}, self.entries))
 
-    @property
+    @cached_property
     def ahead(self) -> list[Entry]:
         """The others. Without any, the phase is over."""
         return self.entries[len(self.behind) :]
+
+    @cached_property
+    def near(self) -> list[Entry]:
+        """What lies ahead and comes soon, or waits for somebody's word: shown in full."""
+        return [entry for entry in self.ahead if entry.on <= self.soon]
+
+    @cached_property
+    def far(self) -> list[Entry]:
+        """What comes later: a line each."""
+        return [entry for entry in self.ahead if entry.on > self.soon]
 
 
 @dataclass(slots=True)
@@ -107,85 +124,128 @@ class Plan:
         return next((phase for phase in self.phases if phase.ahead), None)
 
     @property
+    def behind(self) -> int:
+        """How many steps lie behind."""
+        return sum(len(phase.behind) for phase in self.phases)
+
+    @property
     def entries(self) -> list[Entry]:
-        """Every stone of the path."""
-        return [entry for phase in self.phases for entry in phase.entries]
+        """Every stone of the path ahead."""
+        return [entry for phase in self.phases for entry in phase.ahead]
+
+    @property
+    def entries_behind(self) -> list[Entry]:
+        """Every stone of the path behind."""
+        return [entry for phase in self.phases for entry in phase.behind]
 
 
 @prepared
 def _rows() -> QuerySet[Any, Reminder]:
-    return own_rows().order_by("local_date", "local_time", "id")
+    rows = own_rows().order_by("local_date", "local_time", "id")
+    return rows.only(
+        "episode_id", "appointment_id", "step_id", "step_key", "occurrence", "category", "local_date", "state",
+        "reason",
+    )  # fmt: skip
 
 
 def build(care: Care, episode: Episode) -> Plan:
     """Lay out one episode as its reader sees it. A constant number of queries."""
     rows = _rows(**asked_for(care, [episode]))
     steps = _steps_of(episode, rows)
-    visits = {visit.pk: visit for visit in episode.appointments.all()}
-    for row in rows:
-        # At hand already: a step has many rows, and joined to each it came as often.
-        row.step = steps[row.step_id] if row.step_id else None
-        if row.appointment_id in visits:
-            row.appointment = visits[row.appointment_id]
-    attach(care, [episode], rows)
-    without_date = _steps_without_date(care, episode, steps.values())
+    applying = _applying(care, episode, steps)
+    phase_of = _Phases(episode)
     entries = [
-        *_steps(care, [row for row in rows if _belongs(row, care)]),
-        *_visits(care, episode),
+        *_steps(care, episode, [row for row in rows if _belongs(row, applying)], steps, phase_of),
+        *_visits(care, episode, phase_of),
         *_windows(care, episode),
         *_surgery(care, episode),
     ]
-    phases = _phases(episode, sorted(entries, key=lambda entry: entry.on))
-    _add_undated(phases, _undated(care, without_date))
-    # Of a plan that is over or called off nothing is news.
-    changes = changes_of(care, episode, rows) if episode.is_open else []
-    return Plan(episode, phases, changes)
+    phases = _phases(phase_of, sorted(entries, key=lambda entry: entry.on), care.today)
+    _add_undated(phases, _undated(care, _steps_without_date(episode, applying.values())))
+    return Plan(episode, phases, _changes(care, episode, rows, steps))
 
 
-def _belongs(row: Reminder, care: Care) -> bool:
+def _changes(
+    care: Care, episode: Episode, rows: Iterable[Reminder], steps: Mapping[UUID, Step]
+) -> list[Changes]:
+    """What changed lately. Of a plan that is over or called off nothing is news."""
+    if not episode.is_open:
+        return []
+    latest = {row.step_key: row for row in rows}
+    return changes_of(care, episode, [_whole(care, episode, row, steps) for row in latest.values()])
+
+
+def _whole(care: Care, episode: Episode, row: Reminder, steps: Mapping[UUID, Step]) -> Reminder:
+    """A row with what its words need, all of it at hand: of a step's many rows only one or two are put into words."""
+    row.step = steps[row.step_id] if row.step_id else None
+    if row.appointment_id:
+        visits = (visit for visit in episode.appointments.all() if visit.pk == row.appointment_id)
+        row.appointment = next(visits, None)
+    return attach(care, [episode], [row])[0]
+
+
+def _applying(care: Care, episode: Episode, steps: Mapping[UUID, Step]) -> dict[UUID, Step]:
+    """The steps whose condition holds for the patient."""
+    attributes = episode.patient.attributes(_on(episode, care))
+    return {key: step for key, step in steps.items() if holds(step.condition, attributes)}
+
+
+def _belongs(row: Reminder, applying: Mapping[UUID, Step]) -> bool:
     """Whether a row is a stone of its own: visits and X-ray windows have theirs already."""
-    if row.step is None or row.appointment_id or row.step.window_days is not None:
+    step = applying.get(row.step_id) if row.step_id else None
+    if step is None or row.appointment_id or step.window_days is not None:
         return False
-    if row.state == Reminder.State.CANCELLED and row.reason in SILENT:
-        return False
-    return holds(row.step.condition, row.episode.patient.attributes(_on(row.episode, care)))
+    return row.state != Reminder.State.CANCELLED or row.reason not in SILENT
 
 
 def _on(episode: Episode, care: Care) -> date:
     return episode.surgery_on or care.today
 
 
-def _steps(care: Care, rows: Iterable[Reminder]) -> Iterator[Entry]:
+def _steps(
+    care: Care,
+    episode: Episode,
+    rows: Iterable[Reminder],
+    steps: Mapping[UUID, Step],
+    phase_of: _Phases,
+) -> Iterator[Entry]:
     """One entry for each step and phase: what comes every day is one stone and not forty."""
-    answers, writer = (
-        answers_of([*{row.episode_id: row.episode for row in rows}.values()]),
-        Writer(),
-    )
+    answers, writer = answers_of([episode]), Writer()
     groups: dict[tuple[str, str], list[Reminder]] = defaultdict(list)
     for row in rows:
-        groups[row.step_key, _phase_of(row.episode, row.local_date)].append(row)
+        groups[row.step_key, phase_of(row.local_date)].append(row)
     for together in groups.values():
-        yield _entry(care, together, answers, writer)
+        shown = next((row for row in together if row.local_date >= care.today), together[-1])
+        yield _entry(care, _whole(care, episode, shown, steps), together, answers, writer)
 
 
 def _entry(
-    care: Care, rows: list[Reminder], answers: dict[AnswerKey, Answer], writer: Writer
+    care: Care,
+    shown: Reminder,
+    rows: list[Reminder],
+    answers: dict[AnswerKey, Answer],
+    writer: Writer,
 ) -> Entry:
-    shown = next((row for row in rows if row.local_date >= care.today), rows[-1])
     first, last = rows[0].local_date, rows[-1].local_date
     is_done = all(answer_to(row, answers) == StepResponse.Answer.DONE for row in rows)
     left_out = shown.state == Reminder.State.CANCELLED or not is_shown(shown, care)
     return Entry(
         on=first,
         category=shown.category,
-        category_label=str(Category(shown.category).label),
+        category_label=_label(shown.category, get_language()),
         title=title(shown, writer),
         when=_when(first, last, len(rows)),
         state="done" if is_done else _state(care.today, first, last),
         detail=reason(shown.reason) if left_out else "",
-        url=reverse("reminders:why", args=[shown.pk]),
+        url=address("reminders:why", shown.pk),
         language=writer.language(shown),
     )
+
+
+@lru_cache(maxsize=64)
+def _label(category: str, _language: str | None) -> str:
+    """The name of a category in the language in force, which is the second value."""
+    return str(Category(category).label)
 
 
 def _when(first: date, last: date, times: int) -> str:
@@ -205,22 +265,37 @@ def _day(day: date) -> str:
     return date_format(day, "D j M Y")
 
 
-def _visits(care: Care, episode: Episode) -> Iterator[Entry]:
-    url = reverse("patients:appointments")
+def _visits(care: Care, episode: Episode, phase_of: _Phases) -> Iterator[Entry]:
+    """Each visit of the next weeks and of the past; those that come later together, by kind and phase."""
+    later: dict[tuple[str, str], list[Appointment]] = defaultdict(list)
     for row in episode.appointments.all():
         if row.status == Appointment.Status.CANCELLED:
             continue
-        is_done = row.status == Appointment.Status.FULFILLED
-        yield Entry(
-            on=row.local_date,
-            category=Category.XRAY if row.kind == AppointmentKind.XRAY else Category.APPOINTMENT,
-            category_label=str(Category.APPOINTMENT.label),
-            title=str(AppointmentKind(row.kind).label),
-            when=f"{_day(row.local_date)}, {time_format(row.local_time, 'H:i')}",
-            state="done" if is_done else _state(care.today, row.local_date, row.local_date),
-            detail=row.location.name if row.location else "",
-            url=url,
-        )
+        if row.local_date > care.today + IN_FULL:
+            later[row.kind, phase_of(row.local_date)].append(row)
+        else:
+            yield _visit(care, [row])
+    for together in later.values():
+        yield _visit(care, together)
+
+
+def _visit(care: Care, rows: list[Appointment]) -> Entry:
+    """One visit, or several of one kind, the earliest first."""
+    one, first, last = rows[0], rows[0].local_date, rows[-1].local_date
+    is_one = len(rows) == 1
+    is_done = one.status == Appointment.Status.FULFILLED
+    return Entry(
+        on=first,
+        category=Category.XRAY if one.kind == AppointmentKind.XRAY else Category.APPOINTMENT,
+        category_label=_label(Category.APPOINTMENT, get_language()),
+        title=kind_in_words(one.kind),
+        when=day_and_time(first, one.local_time, "D j M Y")
+        if is_one
+        else _when(first, last, len(rows)),
+        state="done" if is_done else _state(care.today, first, last),
+        detail=one.location.name if one.location and is_one else "",
+        url=address("patients:appointment", one.pk) if is_one else reverse("patients:appointments"),
+    )
 
 
 def _windows(care: Care, episode: Episode) -> Iterator[Entry]:
@@ -267,7 +342,11 @@ def _state_of_surgery(today: date, on: date, *, is_off: bool) -> str:
 def _steps_with() -> QuerySet[Any, Step]:
     """The steps of a version that do not count from these events, and these others."""
     without_date = Q(version=VERSION) & ~Q(anchor__in=ANCHORS)
-    return Step.objects.filter(without_date | Q(id__in=STEPS))
+    rows = Step.objects.filter(without_date | Q(id__in=STEPS))
+    return rows.only(
+        "version_id", "key", "position", "category", "anchor", "offset_value", "offset_unit", "condition",
+        "window_days", "ends_when",
+    )  # fmt: skip
 
 
 def _steps_of(episode: Episode, rows: Iterable[Reminder]) -> dict[UUID, Step]:
@@ -279,18 +358,13 @@ def _steps_of(episode: Episode, rows: Iterable[Reminder]) -> dict[UUID, Step]:
     return {step.pk: step for step in found}
 
 
-def _steps_without_date(care: Care, episode: Episode, steps: Iterable[Step]) -> list[Step]:
+def _steps_without_date(episode: Episode, steps: Iterable[Step]) -> list[Step]:
     """The steps that hang on an event without a date; none once the episode is closed."""
     if not episode.is_open:
         return []
     dated = {"appointment", *episode.anchors}
-    attributes = episode.patient.attributes(_on(episode, care))
     return [
-        step
-        for step in steps
-        if step.version_id == episode.version_id
-        and step.anchor not in dated
-        and holds(step.condition, attributes)
+        step for step in steps if step.version_id == episode.version_id and step.anchor not in dated
     ]
 
 
@@ -340,22 +414,34 @@ def _add_undated(phases: list[Phase], undated: Iterable[tuple[str, Entry]]) -> N
         phases.append(waiting)
 
 
-def _phase_of(episode: Episode, day: date) -> str:
-    surgery_on = episode.surgery_on
-    anchors = episode.anchors
-    if surgery_on is None:
-        return str(BEFORE)
-    if day < min(anchors.get("admission", surgery_on), surgery_on):
-        return str(BEFORE)
-    if day <= surgery_on or day < anchors.get("discharge", surgery_on):
-        return str(IN_HOSPITAL)
-    distance = (day - surgery_on).days
-    return str(next((name for end, name in AFTER if distance < end), LATER))
+class _Phases:
+    """Which phase of one episode a day belongs to, by the phase's name in the language in force."""
+
+    def __init__(self, episode: Episode) -> None:
+        self.episode = episode
+        self._names: dict[date, str] = {}
+
+    def __call__(self, day: date) -> str:
+        """The name; a plan asks for the same days again and again."""
+        name = self._names.get(day)
+        if name is None:
+            name = self._names[day] = str(self._of(day))
+        return name
+
+    def _of(self, day: date) -> str | Promise:
+        anchors, surgery_on = self.episode.anchors, self.episode.surgery_on
+        if surgery_on is None or day < min(anchors.get("admission", surgery_on), surgery_on):
+            return BEFORE
+        if day <= surgery_on or day < anchors.get("discharge", surgery_on):
+            return IN_HOSPITAL
+        distance = (day - surgery_on).days
+        return next((name for end, name in AFTER if distance < end), LATER)
 
 
-def _phases(episode: Episode, entries: Iterable[Entry]) -> list[Phase]:
-    grouped = groupby(entries, key=lambda entry: _phase_of(episode, entry.on))
-    return [Phase(name, _span(episode, name), list(rows)) for name, rows in grouped]
+def _phases(phase_of: _Phases, entries: Iterable[Entry], today: date) -> list[Phase]:
+    grouped = groupby(entries, key=lambda entry: phase_of(entry.on))
+    episode, soon = phase_of.episode, today + IN_FULL
+    return [Phase(name, _span(episode, name), list(rows), soon) for name, rows in grouped]
 
 
 def _span(episode: Episode, phase: str) -> str:

@@ -8,6 +8,7 @@ app_name = "reminders"
 urlpatterns = [
     path("today/", views.today, name="today"),
     path("plan/", views.plan, name="plan"),
+    path("plan/behind/", views.plan_behind, name="plan_behind"),
     path("my-data/", data_views.my_data, name="my_data"),
     path("my-data/download/<slug:form>/", data_views.my_data_file, name="my_data_file"),
     path("messages/", views.messages, name="messages"),

@@ -18,7 +18,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from patients.actions import answer_step, withdraw_answer, word_question
 from patients.care import Care, care_of
-from patients.models import StepResponse
+from patients.models import Episode, StepResponse
 from patients.views import no_record, own_path
 from portal import audit
 from portal.models import User
@@ -56,20 +56,42 @@ def plan(request: HttpRequest) -> HttpResponse:
     care = care_of(request, "plan.read")
     if care.patient is None:
         return no_record(request)
+    episodes, shown = _episodes(request, care)
+    context = {
+        "care": care,
+        "episodes": episodes,
+        "plan": timeline.build(care, shown) if shown else None,
+        "behind_url": f"{reverse('reminders:plan_behind')}?episode={shown.pk}" if shown else "",
+    }
+    return render(request, "reminders/plan.html", context)
+
+
+def _episodes(request: HttpRequest, care: Care) -> tuple[list[Episode], Episode | None]:
+    """The patient's episodes, and the one that is asked for, or goes on. Raises Http404 for a limited view."""
     if not care.has_full_view:
         raise Http404
     episodes = episodes_of(care)
     wanted = request.GET.get("episode", "")
     going = [row for row in episodes if row.is_open]
-    shown = next(
-        (row for row in episodes if str(row.pk) == wanted), next(iter(going or episodes), None)
-    )
+    first = next(iter(going or episodes), None)
+    return episodes, next((row for row in episodes if str(row.pk) == wanted), first)
+
+
+@require_safe
+def plan_behind(request: HttpRequest) -> HttpResponse:
+    """What lies behind in the plan; for htmx the list alone. Raises Http404 as the plan does, and without one."""
+    care = care_of(request, "plan.read")
+    if care.patient is None:
+        return no_record(request)
+    _all, shown = _episodes(request, care)
+    if shown is None:
+        return redirect("reminders:plan")
+    is_part = bool(request.headers.get("HX-Request"))
     context = {
-        "care": care,
-        "episodes": episodes,
-        "plan": timeline.build(care, shown) if shown else None,
-    }
-    return render(request, "reminders/plan.html", context)
+        "care": care, "plan": timeline.build(care, shown), "active": "plan", "is_part": is_part,
+    }  # fmt: skip
+    template = "reminders/_plan_behind.html" if is_part else "reminders/plan_behind.html"
+    return render(request, template, context)
 
 
 @require_safe

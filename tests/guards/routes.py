@@ -143,6 +143,7 @@ TABLE: dict[str, Route] = {
     "procedures:guide_page": Route(SIGN_IN, everyone(MISSING)),
     "reminders:today": Route(SIGN_IN, everyone(OK)),
     "reminders:plan": Route(SIGN_IN, everyone(OK)),
+    "reminders:plan_behind": Route(SIGN_IN, everyone(OK)),
     "reminders:messages": Route(SIGN_IN, everyone(OK)),
     "reminders:message": Route(SIGN_IN, OF_THE_PATIENT),
     "reminders:message_html": Route(SIGN_IN, OF_THE_PATIENT),

@@ -1,5 +1,6 @@
 """A reader's pages: today, plan, messages, why, answers, settings, and the link that stops mail."""
 
+import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -9,12 +10,12 @@ from django.test import Client
 from django.urls import reverse
 
 from patients.actions import answer_step, reply_to_question
-from patients.models import Episode, PlanRequest, StepResponse, Task
+from patients.models import Episode, PlanRequest, RelatedPerson, StepResponse, Task
 from patients.querysets import EpisodeQuerySet
 from portal.models import AuditEvent
 from reminders import actions, unsubscribe
 from reminders.models import Decision, Message, Preference, Reminder
-from tests.factories import NOW, make_message, make_reminder
+from tests.factories import NOW, make_appointment, make_message, make_reminder
 
 PAGES = ("/today/", "/plan/", "/messages/", "/settings/reminders/")
 
@@ -213,8 +214,9 @@ class TestPlan:
             glance.index(f'data-state="{one}"') for one in ("past", "now", "next")
         )
         assert past < now < following
-        assert 'href="#phase-1"' in glance
-        assert 'id="phase-1"' in text
+        assert re.search(r'href="/plan/behind/\?episode=[0-9a-f-]+#behind-1"', glance)
+        (ahead,) = re.findall(r'href="#(phase-\d+)" aria-current="step"', glance)
+        assert f'id="{ahead}"' in text
 
     def test_surgery_that_was_called_off_is_not_ahead(self, planned, sign_in):
         actions.cancel_surgery(episode=planned.episode, by=planned.manager, now=NOW, reason="x")
@@ -223,15 +225,60 @@ class TestPlan:
         assert 'data-state="next"' not in text
         assert "What changed" not in text
 
-    def test_what_lies_behind_is_folded_away(self, planned, sign_in, stopped_clock):
-        assert (
-            "<summary><h2>Before surgery</h2>"
-            not in sign_in(planned.patient.user).get("/plan/").text
-        )
+    def test_what_lies_behind_has_a_page_of_its_own(self, planned, sign_in, stopped_clock):
+        assert "behind you" not in sign_in(planned.patient.user).get("/plan/").text
         stopped_clock.shift(timedelta(days=80))
-        assert (
-            "<summary><h2>Before surgery</h2>" in sign_in(planned.patient.user).get("/plan/").text
+        browser = sign_in(planned.patient.user)
+        text = browser.get("/plan/").text
+        assert "steps behind you" in text
+        assert "<h2>Before surgery</h2>" not in text
+        (path,) = set(re.findall(r'href="(/plan/behind/[^"#]*)"', text))
+        behind = browser.get(path).text
+        assert "<h2>Before surgery</h2>" in behind
+        assert "Pack bag" in behind
+        assert 'data-state="next"' not in behind
+
+    def test_with_htmx_what_lies_behind_comes_alone(self, planned, sign_in, stopped_clock):
+        stopped_clock.shift(timedelta(days=80))
+        browser = sign_in(planned.patient.user)
+        text = browser.get("/plan/behind/", headers={"HX-Request": "true"}).text
+        assert "<html" not in text
+        assert 'id="behind"' in text
+        assert "Pack bag" in text
+
+    def test_a_plan_that_is_over_is_shown_as_it_was(self, planned, sign_in, stopped_clock):
+        Episode.objects.filter(pk=planned.episode.pk).update(status="finished")
+        stopped_clock.shift(timedelta(days=4000))
+        text = sign_in(planned.patient.user).get("/plan/").text
+        assert "Pack bag" in text
+        assert "/plan/behind/" not in text
+
+    def test_what_comes_later_is_a_line_each(self, planned, sign_in):
+        text = sign_in(planned.patient.user).get("/plan/").text
+        near, far = (
+            re.findall(rf'<{tag} class="{name}">(.*?)</{tag}>', text, re.DOTALL)
+            for tag, name in (("ol", "sw-path"), ("ul", "sw-path-far"))
         )
+        assert "Pack bag" in "".join(far)
+        assert "Pack bag" not in "".join(near)
+
+    def test_visits_of_one_kind_that_come_later_are_one_line(self, people, sign_in):
+        days = [NOW.date() + timedelta(days=number) for number in (1, 3, 9, 12)]
+        visits = [make_appointment(people.episode, on=day, kind="physiotherapy") for day in days]
+        text = sign_in(people.patient.user).get("/plan/").text
+        shown = [reverse("patients:appointment", args=[visit.pk]) in text for visit in visits]
+        assert shown == [True, True, False, False]
+        assert "Wed 11 Mar 2026 to Sat 14 Mar 2026, 2 times" in text
+
+    def test_a_carer_for_visits_alone_sees_nothing_behind(self, planned, sign_in):
+        RelatedPerson.objects.filter(user=planned.carer).update(scope="appointments")
+        assert sign_in(planned.carer).get("/plan/behind/").status_code == 404
+
+    def test_anothers_plan_is_not_shown_behind(self, planned, sign_in, stopped_clock):
+        stopped_clock.shift(timedelta(days=80))
+        path = f"/plan/behind/?episode={planned.episode.pk}"
+        assert "Stop smoking" in sign_in(planned.patient.user).get(path).text
+        assert "Stop smoking" not in sign_in(planned.other_patient.user).get(path).text
 
     def test_a_foreign_episode_is_not_shown(self, planned, sign_in):
         Episode.objects.filter(pk=planned.other_episode.pk).update(side="both")
