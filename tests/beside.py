@@ -1,8 +1,4 @@
-"""Which tests run beside which database: what the kind cannot change is run once, what only a server can do there.
-
-A browser shows what a page does in it: its script, its width, where the focus goes, whether it can be read.
-What the page asks the database, the tests of its view ask on both; and the main job is walked on both.
-"""
+"""Which tests run beside which database: what the kind cannot change is run once, what only a server can do there."""
 
 from typing import Any
 
@@ -22,12 +18,12 @@ def opens_database(item: Any) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
-    """Mark journeys and what opens no database with `once`, and leave out what the database in use cannot do.
+    """Mark what opens no database with `once`, and leave out what the database in use cannot do.
 
     Before pytest chooses by marks: `-m "not once"` is then all that a second database has to say.
     """
     for item in items:
-        if item.get_closest_marker("journey") or not opens_database(item):
+        if not opens_database(item):
             item.add_marker("once")
     if connection.vendor == "sqlite":
         left_out = {item for item in items if item.get_closest_marker("server")}
