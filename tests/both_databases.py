@@ -20,7 +20,7 @@ DATABASES = ("sqlite", "postgresql")
 # pytest's exit codes for "all passed" and "some failed"; anything else means it did not finish.
 FINISHED = {0, 1}
 # Seconds after which a suite that hangs is ended.
-LIMIT = 1500
+LIMIT = 2400
 
 
 @dataclass(frozen=True)
