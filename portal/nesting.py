@@ -80,10 +80,14 @@ class _Nesting(ModelIterable):
     relations: Sequence[Nested]
 
     def __iter__(self) -> Iterator[Model]:
-        for row in super().__iter__():
-            for number, nested in enumerate(self.relations):
-                _unfold(row, nested, row.__dict__.pop(_name(number)) or [])
-            yield row
+        return map(self.finished, super().__iter__())
+
+    @classmethod
+    def finished(cls, row: Model) -> Model:
+        """The row with its lists in their places; a prepared query asks for it too."""
+        for number, nested in enumerate(cls.relations):
+            _unfold(row, nested, row.__dict__.pop(_name(number)) or [])
+        return row
 
 
 def _unfold(row: Any, nested: Nested, lists: list[list[Any]]) -> None:

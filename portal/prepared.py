@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Expression, Field, Model, QuerySet, Value
+
+from portal.prepared_rows import Read, reader_of
 
 Rows = Callable[[], QuerySet[Any, Any]]
 Row = TypeVar("Row")
@@ -108,21 +109,20 @@ class prepared(Generic[Row]):  # noqa: N801 - a decorator
 
     def __call__(self, **values: Any) -> list[Row]:
         """Ask the database. Raises KeyError for a blank without a value."""
-        alias = DEFAULT_DB_ALIAS
-        made = _made(self.rows, alias, connections[alias].vendor)
-        iterable: Any = made.rows._iterable_class
-        return list(iterable(_Asked(made, alias, values)))
+        connection = connections[DEFAULT_DB_ALIAS]
+        made = _made(self.rows, DEFAULT_DB_ALIAS, connection.vendor)
+        with connection.cursor() as cursor:
+            cursor.execute(made.sql, _filled(made.parameters, values, connection))
+            return made.read(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A query set, and all that Django worked out to ask it."""
+    """A query set put into SQL, and what makes its rows of the answer."""
 
-    rows: QuerySet[Any, Any]
-    compiler: Any
     sql: str
     parameters: tuple[Any, ...]
-    converters: Mapping[int, Any]
+    read: Read
 
 
 @lru_cache(maxsize=128)
@@ -130,28 +130,7 @@ def _made(rows: Rows, alias: str, _vendor: str) -> _Made:
     found = rows()
     compiler = found.query.get_compiler(connection=connections[alias])
     sql, parameters = compiler.as_sql()
-    columns = [column for column, *_rest in compiler.select[: compiler.col_count]]
-    return _Made(found, compiler, sql, tuple(parameters), compiler.get_converters(columns))
-
-
-class _Asked:
-    """What Django's iterables take for a query set and its query: one that is put into SQL already."""
-
-    _known_related_objects: Mapping[Any, Any] = {}
-
-    def __init__(self, made: _Made, alias: str, values: Mapping[str, Any]) -> None:
-        self.made, self.db, self.values = made, alias, values
-        self.query = self
-
-    def get_compiler(self, using: str) -> Any:
-        """A compiler of this thread's connection, with its work done."""
-        connection = connections[using]
-        compiler = copy(self.made.compiler)
-        compiler.connection = connection
-        asked = self.made.sql, _filled(self.made.parameters, self.values, connection)
-        compiler.as_sql = lambda: asked
-        compiler.get_converters = lambda _columns: self.made.converters
-        return compiler
+    return _Made(sql, tuple(parameters), reader_of(found, compiler, alias))
 
 
 class Brought(list[Row]):

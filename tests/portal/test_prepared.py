@@ -3,12 +3,16 @@
 from datetime import date, timedelta
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.db.models.signals import post_init
 
 from patients.models import Appointment, Episode, Patient
 from patients.querysets import READER, asked_by, lived_with, patients_lived_with
 from portal.prepared import Blank, Listed, Prepared, bring, prepared
+from procedures.models import Step
+from reminders.reconciler import reconcile
 from tests.factories import make_appointment
 
 pytestmark = pytest.mark.django_db
@@ -167,3 +171,112 @@ def test_a_closed_account_and_a_stranger_pass_no_prepared_gate(people):
 @prepared
 def _own():
     return Episode.objects.own(READER)
+
+
+# --- Rows, read without Django's iterables --------------------------------------------------------
+
+OURS = [
+    model
+    for app in ("portal", "procedures", "patients", "reminders")
+    for model in apps.get_app_config(app).get_models()
+]
+
+
+def same(found, ordinary):
+    """Whether two values are equal, and of one kind: 1 is not True, and a text is no day."""
+    return found == ordinary and type(found) is type(ordinary)
+
+
+@pytest.fixture
+def lived(people):
+    """A patient with a plan, its history and a visit without a place."""
+    make_appointment(people.episode, location=None)
+    reconcile(people.episode, now=people.now)
+    return people
+
+
+def test_the_objects_of_every_model_are_those_that_django_makes(lived):
+    compared = set()
+    for model in OURS:
+        ask = prepared(lambda model=model: model._base_manager.order_by("pk"))
+        for found, ordinary in zip(ask(), model._base_manager.order_by("pk"), strict=True):
+            mine, theirs = dict(found.__dict__), dict(ordinary.__dict__)
+            state, known = mine.pop("_state"), theirs.pop("_state")
+            assert (state.adding, state.db) == (known.adding, known.db) == (False, "default")
+            assert state.fields_cache == known.fields_cache == {}
+            assert list(mine) == list(theirs)
+            assert all(same(mine[name], theirs[name]) for name in theirs), model
+            compared.add(model.__name__)
+    assert {"User", "Clinic", "Step", "Episode", "Appointment", "Reminder"} < compared
+
+
+def test_the_values_of_every_column_are_those_that_django_reads(lived):
+    for model in OURS:
+        ask = prepared(lambda model=model: model._base_manager.order_by("pk").values_list())
+        for found, ordinary in zip(
+            ask(), model._base_manager.order_by("pk").values_list(), strict=True
+        ):
+            assert type(found) is tuple
+            assert all(map(same, found, ordinary)), model
+
+
+def test_values_that_the_database_works_out_are_read_as_their_kind_says(lived):
+    def rows():
+        found = Appointment.objects.values("episode_id").annotate(
+            first=models.Min("starts_at"),
+            day=models.Max("local_date"),
+            is_there=models.Exists(Episode.objects.filter(pk=models.OuterRef("episode_id"))),
+        )
+        return found.order_by("episode_id").values_list("episode_id", "first", "day", "is_there")
+
+    found, ordinary = prepared(rows)(), list(rows())
+
+    assert found == ordinary
+    assert [list(map(type, row)) for row in found] == [list(map(type, row)) for row in ordinary]
+
+
+def test_one_columns_values_and_what_only_sorts(lived):
+    def rows():
+        by_length = Patient.objects.extra(select={"of": "LENGTH(given_name)"}, order_by=["of"])
+        return by_length.order_by("of", "given_name").values_list("given_name", flat=True)
+
+    assert prepared(rows)() == list(rows())
+    conditions = Step.objects.order_by("pk").values_list("condition", flat=True)
+    assert prepared(lambda: conditions)() == list(conditions)
+    assert any(conditions)
+
+
+def test_a_column_that_was_left_out_is_fetched_when_it_is_asked_for(
+    lived, django_assert_num_queries
+):
+    row = prepared(lambda: Patient.objects.only("given_name").filter(pk=lived.patient.pk))()[0]
+
+    assert row.get_deferred_fields() >= {"family_name"}
+    with django_assert_num_queries(1):
+        assert row.family_name == lived.patient.family_name
+
+
+def test_a_relation_without_a_row_is_none_and_asks_nothing(lived, django_assert_num_queries):
+    ask = prepared(lambda: Appointment.objects.select_related("location", "episode__patient"))
+
+    with django_assert_num_queries(1):
+        (row,) = ask()
+        assert row.location is None
+        assert row.episode.patient.given_name == lived.patient.given_name
+
+
+def test_who_listens_for_new_objects_hears_of_them(lived):
+    heard = []
+    listen = lambda instance, **_rest: heard.append(instance.pk)  # noqa: E731 - connected by being held
+    post_init.connect(listen, sender=Patient)
+    try:
+        found = prepared(lambda: Patient.objects.order_by("pk"))()
+    finally:
+        post_init.disconnect(listen, sender=Patient)
+
+    assert heard == [row.pk for row in found]
+
+
+def test_rows_of_another_kind_are_refused(lived):
+    with pytest.raises(TypeError, match="ValuesIterable"):
+        prepared(lambda: Patient.objects.values("id"))()
