@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -62,6 +63,9 @@ BEFORE = gettext_lazy("Before surgery")
 IN_HOSPITAL = gettext_lazy("In hospital")
 AT_HOME = gettext_lazy("After going home")
 WAITING = gettext_lazy("When the time is right")
+# The phases in their order, and the days on which those after surgery end.
+NAMES = (BEFORE, IN_HOSPITAL, *(name for _end, name in AFTER), LATER)
+ENDS = tuple(end for end, _name in AFTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +216,11 @@ def _steps(
     """One entry for each step and phase: what comes every day is one stone and not forty."""
     answers, writer = answers_of([episode]), Writer()
     groups: dict[tuple[str, str], list[Reminder]] = defaultdict(list)
+    today = care.today
     for row in rows:
         groups[row.step_key, phase_of(row.local_date)].append(row)
     for together in groups.values():
-        shown = next((row for row in together if row.local_date >= care.today), together[-1])
+        shown = next((row for row in together if row.local_date >= today), together[-1])
         yield _entry(care, _whole(care, episode, shown, steps), together, answers, writer)
 
 
@@ -268,10 +273,11 @@ def _day(day: date) -> str:
 def _visits(care: Care, episode: Episode, phase_of: _Phases) -> Iterator[Entry]:
     """Each visit of the next weeks and of the past; those that come later together, by kind and phase."""
     later: dict[tuple[str, str], list[Appointment]] = defaultdict(list)
+    soon = care.today + IN_FULL
     for row in episode.appointments.all():
         if row.status == Appointment.Status.CANCELLED:
             continue
-        if row.local_date > care.today + IN_FULL:
+        if row.local_date > soon:
             later[row.kind, phase_of(row.local_date)].append(row)
         else:
             yield _visit(care, [row])
@@ -414,6 +420,12 @@ def _add_undated(phases: list[Phase], undated: Iterable[tuple[str, Entry]]) -> N
         phases.append(waiting)
 
 
+@lru_cache(maxsize=128)
+def _said(place: int, _language: str | None) -> str:
+    """The name of a phase, by its place among `NAMES`, in the language in force, which is the second value."""
+    return str(NAMES[place])
+
+
 class _Phases:
     """Which phase of one episode a day belongs to, by the phase's name in the language in force."""
 
@@ -425,17 +437,17 @@ class _Phases:
         """The name; a plan asks for the same days again and again."""
         name = self._names.get(day)
         if name is None:
-            name = self._names[day] = str(self._of(day))
+            name = self._names[day] = _said(self._of(day), get_language())
         return name
 
-    def _of(self, day: date) -> str | Promise:
+    def _of(self, day: date) -> int:
+        """The place of the phase's name among `NAMES`."""
         anchors, surgery_on = self.episode.anchors, self.episode.surgery_on
         if surgery_on is None or day < min(anchors.get("admission", surgery_on), surgery_on):
-            return BEFORE
+            return 0
         if day <= surgery_on or day < anchors.get("discharge", surgery_on):
-            return IN_HOSPITAL
-        distance = (day - surgery_on).days
-        return next((name for end, name in AFTER if distance < end), LATER)
+            return 1
+        return 2 + bisect_right(ENDS, (day - surgery_on).days)
 
 
 def _phases(phase_of: _Phases, entries: Iterable[Entry], today: date) -> list[Phase]:
@@ -446,9 +458,9 @@ def _phases(phase_of: _Phases, entries: Iterable[Entry], today: date) -> list[Ph
 
 def _span(episode: Episode, phase: str) -> str:
     """From when to when a phase after surgery runs."""
-    surgery_on, begins = episode.surgery_on, 0
-    for ends, name in AFTER:
-        if surgery_on is not None and str(name) == phase:
+    surgery_on, begins, language = episode.surgery_on, 0, get_language()
+    for place, ends in enumerate(ENDS, start=2):
+        if surgery_on is not None and _said(place, language) == phase:
             first = surgery_on + timedelta(days=max(begins, 1))
             last = surgery_on + timedelta(days=ends - 1)
             return _("%(first)s to %(last)s") % {"first": _day(first), "last": _day(last)}
