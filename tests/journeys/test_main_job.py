@@ -246,8 +246,11 @@ def test_from_booking_to_inbox_and_through_a_move_of_surgery(
     eve = Reminder.objects.get(episode=story.episode, step_key="day-before", state="sent")
     assert eve.local_date == new_day - timedelta(days=1)
 
-    # And the patient finds every mail in their login, as it was sent.
+    # And the patient finds every mail in their login, as it was sent, the older ones a page further.
     change_to(phone, SMOKER, OWN_PASSWORD)
     phone.goto("/messages/")
+    axe(phone)
+    phone.get_by_role("link", name="Older").click()
+    phone.wait_for_url("**/messages/?page=2")
     assert "Your date has changed" in phone.inner_text("main")
     axe(phone)
