@@ -432,12 +432,13 @@ class _Phases:
     def __init__(self, episode: Episode) -> None:
         self.episode = episode
         self._names: dict[date, str] = {}
+        self._language = get_language()
 
     def __call__(self, day: date) -> str:
         """The name; a plan asks for the same days again and again."""
         name = self._names.get(day)
         if name is None:
-            name = self._names[day] = _said(self._of(day), get_language())
+            name = self._names[day] = _said(self._of(day), self._language)
         return name
 
     def _of(self, day: date) -> int:
