@@ -42,6 +42,7 @@ from tests.factories import (
     make_version,
 )
 from tests.reminders.on_paper import differences
+from tests.reminders.there_and_back import Plan, not_restored
 from tests.reminders.wire import Crash, Wire
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -158,6 +159,23 @@ class Family(RuleBasedStateMachine):
                 on=before + timedelta(days=days),
             )
             self.attempt(actions.move_anchor, episode=self.current(), anchor="surgery", on=before)
+
+    @rule(days=st.integers(-40, 60))
+    def move_surgery_away_and_back_with_a_plan_each_time(self, days):
+        on = self.current().surgery_on
+        if on is None or not self.current().is_open:
+            return
+        # What was changed and not planned yet is no work of the move: it does not go back with it.
+        plan_requested(now=self.now)
+        before = Plan.of(self.episode)
+        for day in (on + timedelta(days=days), on):
+            self.move_surgery_to(day)
+        window = self.clinic.sending_from, self.clinic.sending_until
+        assert not_restored(before, Plan.of(self.episode), self.now, window) == []
+
+    def move_surgery_to(self, day):
+        self.attempt(actions.move_anchor, episode=self.current(), anchor="surgery", on=day)
+        plan_requested(now=self.now)
 
     @rule(days=st.integers(0, 10))
     def discharge(self, days):
@@ -501,6 +519,26 @@ def test_the_model_notices_what_would_be_told_twice_after_a_merge(settings, take
         assert ("mother@example.com", "left", "smoke-free", 0, 0) in family.told_before_merging
     finally:
         family.teardown()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_planned", [True, False])
+def test_only_what_was_planned_before_the_day_moved_comes_back_with_it(is_planned):
+    """A parent's access ends: their mails are gone after any next plan, and not because of the move."""
+    family = Family()
+    try:
+        family.end_or_give_access(1)
+        if is_planned:
+            plan_requested(now=family.now)
+        before = Plan.of(family.episode)
+        for day in (SURGERY + timedelta(days=9), SURGERY):
+            family.move_surgery_to(day)
+        lost = not_restored(before, Plan.of(family.episode), family.now, (time(8), time(20)))
+    finally:
+        family.teardown()
+
+    assert bool(lost) is not is_planned
+    assert all("mother@example.com" in line for line in lost)
 
 
 def test_the_wire_gives_the_answers_that_mean_what_they_say():
