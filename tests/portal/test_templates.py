@@ -304,7 +304,7 @@ def test_an_answered_step_can_be_taken_back():
 def test_the_timeline_says_its_states_in_words(state, words):
     entry = {"category": "xray", "title": "X-ray", "when": "Mon 4 May", "state": state}
 
-    phase = {"title": "Recovery", "behind": [], "ahead": [entry]}
+    phase = {"title": "Recovery", "ahead": [entry], "near": [entry], "far": []}
     html = render_to_string("components/timeline.html", {"phases": [phase]})
 
     assert f"{words}</span>" in html
