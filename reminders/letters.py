@@ -126,7 +126,7 @@ def store(letters: Sequence[Letter], now: datetime, kept: set[UUID] | None = Non
         for letter in again:
             _write_anew(letter)
         insert_all(Message, [_new_message(letter, now) for letter in new])
-    kept |= sheets.keys()
+    kept.update(sheets)
 
 
 def _sheets_beyond(kept: Collection[UUID], letters: Iterable[Letter]) -> dict[UUID, Sheet]:

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from patients import actions as records
@@ -78,21 +80,22 @@ def test_a_sent_reminder_keeps_its_mail_its_moment_and_its_reason(due, smtp_serv
 
 
 def test_of_many_mails_alike_each_is_stored_as_it_went_and_what_they_share_once(due, smtp_server):
-    due(14)
+    due(40)
 
-    dispatch(most=6)
-    dispatch()
+    with CaptureQueriesContext(connection) as asked:
+        dispatch()
 
     went = {mail.message["Message-ID"]: mail.message for mail in smtp_server.delivered}
     messages = list(Message.objects.select_related("sheet"))
-    assert len(went) == len(messages) == 14
+    assert len(went) == len(messages) == 40
     for message in messages:
         for kind, part in (("plain", message.text), ("html", message.html)):
             there = went[message.message_id].get_body((kind,)).get_content()
             assert there.rstrip().splitlines() == part.rstrip().splitlines()
     printed = [message for message in messages if message.sheet]
-    assert len(printed) >= 10
+    assert len(printed) >= 36
     assert Sheet.objects.count() == 1
+    assert sum('INTO "reminders_sheet"' in query["sql"] for query in asked) == 1
     assert {(message.whole_text, message.whole_html) for message in printed} == {("", "")}
 
 
