@@ -49,7 +49,8 @@ class Plan(NamedTuple):
 
     @classmethod
     def of(cls, episode: Episode) -> "Plan":
-        waiting, others = {}, {}
+        waiting: dict[Key, Waiting] = {}
+        others: dict[Key, set[tuple[str, str]]] = {}
         rows = Reminder.objects.filter(episode=episode, kind="step").select_related("recipient")
         waits = Q(state__in=("planned", "retrying")) | Q(state="claimed", message=None)
         for row in rows.filter(waits):
