@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from patients import actions as records
+from patients.actions.merging import booked_twice
 from patients.models import Episode, RelatedPerson
 from portal.actions import save_setting, set_sending
 from portal.mail import Outcome
@@ -267,13 +268,15 @@ class Family(RuleBasedStateMachine):
         addresses = {user.email for user in (kept.user, ended.user) if user}
         login = ended.user if takes_the_second_login and ended.user else kept.user
         self.what_was_sent_never_changes()
+        # An open operation beside one that has ended, on the same side, is another one: told of anew.
+        is_another = self.double_episode.side == "left" and not booked_twice(kept, ended)
+        told = set() if is_another else self.told
         merging.merge(
             **self.by(kept=kept, ended=ended, login=login, reason="entered twice")
         )  # fmt: skip
         self.is_merged, self.people[0] = True, login
         self.told_before_merging = {
-            (login.email if address in addresses else address, *what)
-            for address, *what in self.told
+            (login.email if address in addresses else address, *what) for address, *what in told
         }
         self.what_was_sent_only_changed_its_place(login)
 
