@@ -70,6 +70,7 @@ class Run:
     storing: deque[tuple[Sequence[Letter], Future[None] | None]] = field(default_factory=deque)
     channels: pacing.Channels = field(default_factory=lambda: pacing.Channels({}))
     sheets: set[uuid.UUID] = field(default_factory=set)
+    in_hand: set[uuid.UUID] = field(default_factory=set)
     ready: dict[str, Letter] = field(default_factory=dict)
     answered: dict[str, Answer] = field(default_factory=dict)
     held_back: list[Letter] = field(default_factory=list)
@@ -88,7 +89,7 @@ class Run:
         while ids:
             begin_until = timezone.now() + LEASE * SHARE_TO_BEGIN
             yield 0
-            letters = yield from self._letters(ids)
+            letters = self._taken_in_hand((yield from self._letters(ids)))
             for letter in letters:
                 letter.begin_until = begin_until
             yield from self._mails(letters)
@@ -109,6 +110,12 @@ class Run:
         yield 0
         going = [row for row, verdict in verdicts if verdict.outcome == Decision.Outcome.SEND]
         return _under_cap(letters_of(going), around, self.token, self.tally)
+
+    def _taken_in_hand(self, letters: Sequence[Letter]) -> list[Letter]:
+        """Those of which no mail is on its way here: what somebody took back by mistake this run may claim again."""
+        new = [letter for letter in letters if self.in_hand.isdisjoint(letter.ids)]
+        self.in_hand.update(key for letter in new for key in letter.ids)
+        return new
 
     def _mails(self, letters: Sequence[Letter]) -> Iterator[Mail | float]:
         writer = emails.Writer()
@@ -138,6 +145,7 @@ class Run:
                 yield letter, slot
             else:
                 outcomes.lay_by([letter], held_up, self.token, self.now, self.tally)
+                self.in_hand.difference_update(letter.ids)
 
     def _is_written(self, letter: Letter, writer: emails.Writer) -> bool:
         parts = self.token, self.now, self.tally
@@ -231,6 +239,7 @@ class Run:
         if changed:
             outcomes.put_back(changed, self.token)
         for letter in (*(letter for letter, _ in settled), *held_back):
+            self.in_hand.difference_update(letter.ids)
             if letter.message is not None:
                 self.ready.pop(letter.message.message_id, None)
 

@@ -640,6 +640,30 @@ def test_a_worker_whose_lease_ran_out_sends_nothing_it_still_holds(
     assert (states([first, second]), len(smtp_server.delivered)) == (["sent", "claimed"], 1)
 
 
+def test_what_was_taken_back_while_its_mail_was_on_its_way_here_goes_once(
+    due, smtp_server, monkeypatch
+):
+    rows = due(3)
+    monkeypatch.setattr(pipeline, "BATCH", 2)
+    claim, claims = pipeline.claim, []
+
+    def after_a_step_of_the_clock(**asked):
+        claims.append(asked)
+        if len(claims) == 2:
+            Reminder.objects.filter(state="claimed").update(state="retrying", lease_until=None)
+        return claim(**asked)
+
+    monkeypatch.setattr(pipeline, "claim", after_a_step_of_the_clock)
+
+    dispatch()
+
+    assert sorted(mail.recipients[0] for mail in smtp_server.delivered) == [
+        f"reader-{place}@example.com" for place in range(3)
+    ]
+    assert states(rows) == ["sent"] * 3
+    assert Message.objects.count() == 3
+
+
 def test_what_went_is_sent_whoever_holds_it_by_now(due, smtp_server, monkeypatch):
     """Taken back from a worker between the server's answer and its record: nobody need send it again."""
     (row,) = due(1)
