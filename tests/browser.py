@@ -21,7 +21,7 @@ PHONE: dict[str, Any] = {
 }
 WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # Milliseconds an expectation is waited for, on a busy machine.
-PATIENCE = 15_000
+PATIENCE = 30_000
 REPORT_BLOCKED = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP blocked ${event.violatedDirective}: ${event.blockedURI} on ${location.pathname}`));
