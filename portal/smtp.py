@@ -56,10 +56,14 @@ MAILS_A_STEP = 8
 # enough not to wait for more, and nothing waits longer for company than this, in seconds.
 WAVE = 8
 COMPANY = 0.004
+# For how long answers to mails on the wire are waited for, in seconds, where a run ends in an error.
+LAST_WORDS = 5.0
 
 # What there is to send: a mail, or for how many seconds there is none. 0 says that there was other
 # work to do and that there may be one now.
 Feed = Iterable[Mail | float]
+# What a selector heard of.
+Events = list[tuple[selectors.SelectorKey, int]]
 # Asked about the mails that are begun next; returns the Message-IDs of those that may go, or where they will be.
 Boarding = Callable[[Sequence[Mail]], Collection[str] | Future[Collection[str]]]
 
@@ -229,7 +233,8 @@ class SmtpSender:
         """Send what the feed gives, in about this order, and yield every outcome as it comes.
 
         Raises for no mail: what the network or the server does is in the answers. A caller that
-        stops in between leaves nothing behind: the connections are closed.
+        stops in between leaves nothing behind: the connections are closed. What the feed or the boarding
+        raises comes out, after `after_reply` was told what became of the mails on the wire.
         """
         self._queue.clear()
         self._asked = None
@@ -239,7 +244,9 @@ class SmtpSender:
         self._alone_since, self._refusal = math.inf, None
         try:
             yield from self._run()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self._hear_out()
             self.close()
             raise
 
@@ -253,6 +260,23 @@ class SmtpSender:
             self._forget(line)
             line.hang_up()
         self._queue.clear()
+
+    def _hear_out(self) -> None:
+        """Begin nothing more, and wait a little for the answers that are still to come.
+
+        A mail whose answer nobody hears goes out a second time.
+        """
+        for line in [line for line in self._lines if not line.is_in_doubt]:
+            self._forget(line)
+            line.hang_up()
+        until = time.monotonic() + LAST_WORDS
+        while any(line.is_in_doubt for line in self._lines) and time.monotonic() < until:
+            for line, act in self._stirred(self._select(until - time.monotonic())):
+                try:
+                    act()
+                except BrokenLine:
+                    self._forget(line)
+                    line.hang_up()
 
     # --- the work of one call ---
 
@@ -508,18 +532,22 @@ class SmtpSender:
         if patience == math.inf and not self._asked:
             return
         ready = self._select(None if patience == math.inf else max(patience, 0))
+        yield from self._stirred(ready)
+        if not ready:
+            now = time.monotonic()
+            for line in [line for line, until in self._lines.items() if until <= now]:
+                yield line, line.time_out
+
+    def _stirred(self, ready: Events) -> Iterator[tuple[Line, Callable[[], None]]]:
+        """The lines among what happened, each with what to do."""
         for key, events in ready:
             line = key.data
             if isinstance(line, Bell):
                 line.heard()
             elif line in self._lines:
                 yield line, line.read if events & selectors.EVENT_READ else line.write
-        if not ready:
-            now = time.monotonic()
-            for line in [line for line, until in self._lines.items() if until <= now]:
-                yield line, line.time_out
 
-    def _select(self, seconds: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+    def _select(self, seconds: float | None) -> Events:
         """The connections on which something happens within so many seconds, or ever."""
         return self._selector.select(seconds)
 

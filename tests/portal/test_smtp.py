@@ -461,6 +461,42 @@ def test_a_caller_that_stops_leaves_no_connection_behind(serve):
     assert server.open_now == 0
 
 
+def test_what_is_on_the_wire_when_the_feed_fails_is_heard_out(serve, pipelining):
+    server = serve(pipelining=pipelining, dot_seconds=0.3)
+    begun, known = [], []
+
+    def feed():
+        yield from letters(3)
+        while not begun:
+            yield 0
+        raise RuntimeError("the database is gone")
+
+    sender = SmtpSender(before_dot=begun.append, after_reply=known.append)
+    with pytest.raises(RuntimeError, match="gone"):
+        list(sender.send(feed()))
+
+    assert sorted(each.mail.to for each in known) == sorted(mail.to for mail in begun)
+    assert len(server.taken) == len(begun)
+    assert {each.answer.outcome for each in known} == {Outcome.SENT}
+
+
+def test_a_server_that_says_nothing_after_an_error_is_waited_for_a_little(serve, monkeypatch):
+    monkeypatch.setattr("portal.smtp.LAST_WORDS", 0.2)
+    serve(dot_seconds=3)
+    begun, known = [], []
+
+    def feed():
+        yield from letters(1)
+        while not begun:
+            yield 0
+        raise RuntimeError("the database is gone")
+
+    sender = SmtpSender(before_dot=begun.append, after_reply=known.append)
+    with pytest.raises(RuntimeError, match="gone"):
+        list(sender.send(feed()))
+    assert (len(begun), known) == (1, [])
+
+
 def test_starttls_and_pipelining_together(settings, monkeypatch, tmp_path):
     certificate = make_certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
