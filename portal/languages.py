@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import translation
@@ -35,7 +37,11 @@ def speak(request: HttpRequest, language: str) -> None:
 
 def is_foreign(language: str) -> bool:
     """Whether a text in `language` is not in the one in force. British and American are one language here."""
-    return bool(language) and _base(language) != _base(translation.get_language() or "")
+    return _differs(language, translation.get_language() or "")
+
+
+def _differs(language: str, page: str) -> bool:
+    return bool(language) and _base(language) != _base(page)
 
 
 def direction(language: str) -> str:
@@ -49,7 +55,12 @@ def attributes(language: str) -> SafeString:
     Without them a screen reader speaks English with an Arabic voice, and its full stops stand at the
     wrong end (WCAG 2.2, 3.1.2).
     """
-    if not is_foreign(language):
+    return _attributes(language, translation.get_language() or "")
+
+
+@lru_cache(maxsize=64)
+def _attributes(language: str, page: str) -> SafeString:
+    if not _differs(language, page):
         return SafeString("")
     return format_html(' lang="{}" dir="{}"', language, direction(language))
 

@@ -60,8 +60,13 @@ def _news() -> QuerySet[Any, tuple[datetime, dict[str, News]]]:
 
 
 def changes_of(care: Care, episode: Episode, rows: Iterable[Reminder]) -> list[Changes]:
-    """The changes of the last weeks that the reader is told of. `rows` are the reader's own. One query."""
+    """The changes of the last weeks that the reader is told of. `rows` are the reader's own. One query.
+
+    The rows are looked at only where something changed.
+    """
     kept = _news(episode=episode.pk, since=care.now - SHOWN_FOR)
+    if not kept:
+        return []
     by_key, days = {row.step_key: row for row in rows}, dict[date, Changes]()
     names = _Names(by_key, Writer(), {str(row.pk): row for row in episode.appointments.all()})
     for created_at, news in kept:

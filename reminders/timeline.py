@@ -70,7 +70,7 @@ ENDS = tuple(end for end, _name in AFTER)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One stone of the path, as components/timeline.html shows it; `on` sorts and is not shown."""
+    """One stone of the path (portal.templatetags.path.Stone); `on` sorts and is not shown."""
 
     on: date
     category: str
@@ -176,7 +176,7 @@ def _changes(
     if not episode.is_open:
         return []
     latest = {row.step_key: row for row in rows}
-    return changes_of(care, episode, [_whole(care, episode, row, steps) for row in latest.values()])
+    return changes_of(care, episode, (_whole(care, episode, row, steps) for row in latest.values()))
 
 
 def _whole(care: Care, episode: Episode, row: Reminder, steps: Mapping[UUID, Step]) -> Reminder:

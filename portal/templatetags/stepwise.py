@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -94,22 +94,21 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 
     Without a label it is decoration and hidden from screen readers; with one it is an image of that name.
     """
-    if not label:
-        return _decoration(name, css)
-    return format_html(
-        '<svg class="{}" role="img" aria-label="{}"><use href="{}"></use></svg>',
-        f"sw-icon {css}".strip(),
-        label,
-        f"{static('portal/icons.svg')}#{name}",
-    )
+    return _drawn(name, conditional_escape(label), css)
 
 
 @lru_cache(maxsize=256)
-def _decoration(name: str, css: str) -> SafeString:
-    """A symbol that says nothing. A page has some eighty, of a few kinds."""
+def _drawn(name: str, label: SafeString, css: str) -> SafeString:
+    """A page has some eighty symbols, of a few kinds."""
+    role = (
+        format_html('role="img" aria-label="{}"', label)
+        if label
+        else SafeString('aria-hidden="true"')
+    )
     return format_html(
-        '<svg class="{}" aria-hidden="true"><use href="{}"></use></svg>',
+        '<svg class="{}" {}><use href="{}"></use></svg>',
         f"sw-icon {css}".strip(),
+        role,
         f"{static('portal/icons.svg')}#{name}",
     )
 

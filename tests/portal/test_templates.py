@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from portal.context import MAIN
+from portal.templatetags import path as paths
 from portal.templatetags.stepwise import CATEGORY_COLOURS, as_lead_in, tel
 from procedures.models import Category
 
@@ -302,12 +303,39 @@ def test_an_answered_step_can_be_taken_back():
     [("done", "Done"), ("now", "Now"), ("waiting", "When your surgeon says so")],
 )
 def test_the_timeline_says_its_states_in_words(state, words):
-    entry = {"category": "xray", "title": "X-ray", "when": "Mon 4 May", "state": state}
-
+    entry = stone(state=state)
     phase = {"title": "Recovery", "ahead": [entry], "near": [entry], "far": []}
     html = render_to_string("components/timeline.html", {"phases": [phase]})
 
     assert f"{words}</span>" in html
+
+
+def stone(**values):
+    """One stone of a path."""
+    plain = {
+        "category": "xray", "category_label": "X-ray", "title": "X-ray", "when": "Mon 4 May",
+        "state": "next", "detail": "", "url": "", "language": "",
+    }  # fmt: skip
+    return SimpleNamespace(**plain | values)
+
+
+@pytest.mark.parametrize("draw", [paths.stones, paths.far_stones])
+def test_a_stone_leads_to_its_page_in_its_own_language_and_is_escaped(draw):
+    html = draw([stone(title="Sit <up>", url="/why/1/", language="es", detail="Room <2>")])
+
+    assert re.search(r'<a href="/why/1/"[^>]*>Sit &lt;up&gt;</a>', html)
+    assert html.count(' lang="es" dir="ltr"') == 1
+    assert "· Room &lt;2&gt;" in html
+
+
+@pytest.mark.parametrize("draw", [paths.stones, paths.far_stones])
+def test_what_has_no_page_is_no_link_and_waits_in_the_readers_language(draw):
+    with translation.override("es"):
+        html = draw([stone(state="waiting")])
+
+    assert "<a" not in html
+    assert "When your surgeon" not in html
+    assert "sw-badge" in html
 
 
 @pytest.mark.parametrize(
