@@ -21,7 +21,8 @@ from uuid import UUID
 
 from benchmarks import ground
 
-FEW = 20
+# Plans made again for a figure, after a few that are not counted: a process that runs has made some before.
+FEW, FIRST = 100, 5
 
 
 def main() -> None:
@@ -141,7 +142,9 @@ def print_replanning(what: str, keys: Sequence[UUID]) -> None:
 
     took, used = [], []
     *most, last = Episode.objects.filter(id__in=keys)
-    for episode in most:
+    for episode in most[:FIRST]:
+        reconcile(episode, now=NOW)
+    for episode in most[FIRST:]:
         seconds, cpu = spent(partial(reconcile, episode, now=NOW))
         took.append(seconds)
         used.append(cpu)

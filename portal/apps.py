@@ -20,11 +20,12 @@ class PortalConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Listen to who signs in, and let querysets ask for rows by many keys."""
-        from portal import lookups, sign_ins  # its models are not loaded before this
+        """Listen to who signs in, let querysets ask for rows by many keys, and connections read moments quickly."""
+        from portal import lookups, moments, sign_ins  # its models are not loaded before this
 
         sign_ins.listen()
         lookups.register()
+        moments.listen()
 
 
 class StaffAdminConfig(admin_apps.AdminConfig):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,11 @@ class Among(Lookup):
 def array_of_keys(keys: Iterable[UUID]) -> str:
     """Keys as PostgreSQL writes an array of them: in one go, and not each by itself."""
     return "{" + ",".join([key.hex for key in keys]) + "}"
+
+
+def array_of_days(days: Iterable[date | None]) -> str:
+    """Days, or moments with their zone, as PostgreSQL writes an array of them."""
+    return "{" + ",".join(["NULL" if day is None else f'"{day.isoformat()}"' for day in days]) + "}"
 
 
 def register() -> None:

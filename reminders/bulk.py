@@ -13,9 +13,9 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import DurationField, Field, JSONField, Model, UUIDField
+from django.db.models import DateField, DurationField, Field, JSONField, Model, UUIDField
 
-from portal.lookups import array_of_keys
+from portal.lookups import array_of_days, array_of_keys
 
 M = TypeVar("M", bound=Model)
 
@@ -73,13 +73,17 @@ def _update_from_arrays(
     keys, *values = zip(*rows, strict=True)
     columns = dict(zip(fields, values, strict=True))
     shared = {field: each[0] for field, each in columns.items() if each.count(each[0]) == len(each)}
-    own = {field: list(each) for field, each in columns.items() if field not in shared}
+    own = {
+        field: array_of_days(each) if isinstance(field, DateField) else list(each)
+        for field, each in columns.items()
+        if field not in shared
+    }
     sets = [f'"{field.column}" = %s' for field in shared]
     sets += [f'"{field.column}" = new."{field.column}"' for field in own]
-    arrays = ", ".join(f"%s::{_array_type(field)}[]" for field in (key, *own))
+    places = ", ".join(f"%s::{_array_type(field)}[]" for field in (key, *own))
     names = ", ".join(f'"{field.column}"' for field in (key, *own))
     sql = (
-        f"UPDATE {table} AS row SET {', '.join(sets)} FROM unnest({arrays}) AS new({names}) "  # noqa: S608
+        f"UPDATE {table} AS row SET {', '.join(sets)} FROM unnest({places}) AS new({names}) "  # noqa: S608
         f'WHERE row."{key.column}" = new."{key.column}"'
     )
     with connection.cursor() as cursor:
