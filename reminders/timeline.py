@@ -81,6 +81,8 @@ class Entry:
     detail: str = ""
     url: str = ""
     language: str = ""
+    # What people look for: shown in full however far it is.
+    is_landmark: bool = False
 
 
 @dataclass
@@ -105,13 +107,13 @@ class Phase:
 
     @cached_property
     def near(self) -> list[Entry]:
-        """What lies ahead and comes soon, or waits for somebody's word: shown in full."""
-        return [entry for entry in self.ahead if entry.on <= self.soon]
+        """What lies ahead and comes soon, or waits for somebody's word: shown in full, as surgery is always."""
+        return [entry for entry in self.ahead if entry.on <= self.soon or entry.is_landmark]
 
     @cached_property
     def far(self) -> list[Entry]:
         """What comes later: a line each."""
-        return [entry for entry in self.ahead if entry.on > self.soon]
+        return [entry for entry in self.ahead if entry.on > self.soon and not entry.is_landmark]
 
 
 @dataclass(slots=True)
@@ -334,6 +336,7 @@ def _surgery(care: Care, episode: Episode) -> Iterator[Entry]:
         when=_day(on),
         state=_state_of_surgery(care.today, on, is_off=is_off),
         detail=_("Called off") if is_off else str(episode.get_side_display()),
+        is_landmark=True,
     )
 
 

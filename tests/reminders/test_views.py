@@ -261,6 +261,7 @@ class TestPlan:
         )
         assert "Pack bag" in "".join(far)
         assert "Pack bag" not in "".join(near)
+        assert "Your surgery" in "".join(near)
 
     def test_visits_of_one_kind_that_come_later_are_one_line(self, people, sign_in):
         days = [NOW.date() + timedelta(days=number) for number in (1, 3, 9, 12)]
