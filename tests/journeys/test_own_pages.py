@@ -135,6 +135,29 @@ def with_a_mail_each(people):
         make_message(people.mother, people.clinic, [row], subject=subject, sent_at=timezone.now())
 
 
+def test_a_mail_is_shown_as_high_as_its_words_however_the_phone_is_held(clinic_of_today, new_page):
+    people = clinic_of_today
+    # Given a mail that takes more lines on a phone held upright than on one held across.
+    row = make_reminder(people.episode, people.adult_version.steps.get(key="insurer"))
+    html = "<!doctype html><p>" + "Bring your letter. " * 400
+    make_message(people.patient.user, people.clinic, [row], html=html, sent_at=timezone.now())
+    phone = new_page(**PHONE)
+    sign_in(phone, people.patient.user.email)
+    phone.goto("/messages/")
+    phone.get_by_role("link", name=re.compile("Your next step")).tap()
+    phone.locator("iframe[data-fit][style]").wait_for()
+    upright = phone.locator("iframe").bounding_box()["height"]
+    # When it is turned, no empty space stays below the words; turned back, no word is cut.
+    phone.set_viewport_size({"width": 844, "height": 390})
+    phone.wait_for_function(
+        "most => document.querySelector('iframe').offsetHeight < most", arg=upright * 0.7
+    )
+    phone.set_viewport_size(PHONE["viewport"])
+    phone.wait_for_function(
+        "least => document.querySelector('iframe').offsetHeight >= least", arg=upright
+    )
+
+
 def switch_to(page, name):
     page.locator(".sw-switcher summary").tap()
     page.locator(".sw-switcher").get_by_role("button", name=name).tap()

@@ -42,7 +42,8 @@
   // A mail in its frame is shown whole, instead of scrolling within the page. It runs no script of its own.
   const fit = (frame) => {
     const page = frame.contentDocument && frame.contentDocument.documentElement;
-    if (page && page.scrollHeight > 100) frame.style.blockSize = `${page.scrollHeight + 4}px`;
+    // Not its scrollHeight: that is never less than the frame, which could then only grow.
+    if (page && page.offsetHeight > 100) frame.style.blockSize = `${page.offsetHeight + 4}px`;
   };
   const frames = document.querySelectorAll("iframe[data-fit]");
   frames.forEach((frame) => {
