@@ -49,14 +49,16 @@ XRAYS = Place("xrays", _("X-rays"), "xray", "patients:xrays")
 SMOKE_FREE = Place("smoke_free", _("Smoke-free"), "smoking_cessation", "patients:smoke_free")
 ACCESS = Place("who_can_see", _("Who can see"), "shield", "patients:who_can_see")
 MY_DATA = Place("my_data", _("My data"), "key", "reminders:my_data")
+GUIDE = Place("my_guide", _("Guide"), "book", "patients:my_guide")
+REMINDERS = Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings")
 MORE = (
     CHECK_IN,
     EXERCISES,
     SMOKE_FREE,
     XRAYS,
     CONSENTS,
-    Place("my_guide", _("Guide"), "book", "patients:my_guide"),
-    Place("reminder_settings", _("Reminders"), "bell", "reminders:reminder_settings"),
+    GUIDE,
+    REMINDERS,
     ACCESS,
     MY_DATA,
 )
@@ -65,6 +67,9 @@ FULL_VIEW_ONLY = frozenset({PLAN, CHECK_IN, EXERCISES, SMOKE_FREE, XRAYS, CONSEN
 
 # What is left to go to once the patient has died.
 QUIET = frozenset({MAIN[-1], ACCESS, MY_DATA})
+
+# What is there to go to for somebody who is linked to no patient, or no longer.
+WITHOUT_RECORD = frozenset({MAIN[0], GUIDE, REMINDERS})
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -105,8 +110,10 @@ def _without(hidden: frozenset[Place]) -> tuple[tuple[Place, ...], tuple[Place, 
 
 def _hidden(care: Any) -> frozenset[Place]:
     """The places that are not for this reader, or not for this patient."""
-    if care is None or care.patient is None:
+    if care is None:
         return frozenset({SMOKE_FREE})
+    if care.patient is None:
+        return frozenset({*MAIN, *MORE} - WITHOUT_RECORD)
     if care.patient.deceased_on:
         return frozenset({*MAIN, *MORE} - QUIET)
     hidden = frozenset() if care.has_full_view else FULL_VIEW_ONLY

@@ -77,6 +77,8 @@ def test_an_access_that_ended_in_the_middle_says_so(people, sign_in, name):
     assert people.patient.family_name not in page
     if name != "reminders:reminder_settings":
         assert "Your access has ended" in page
+    for place in ("reminders:plan", "patients:exercises", "patients:who_can_see"):
+        assert f'href="{reverse(place)}"' not in page
 
 
 def test_a_step_answered_after_the_operation_was_called_off_changes_nothing(people, sign_in):
