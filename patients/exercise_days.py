@@ -20,7 +20,7 @@ from patients.actions.notes import today_at
 from patients.care import Care
 from patients.models import Episode, ExerciseLog, Prescription
 from patients.querysets import READER, asked_by
-from portal.day_words import date_format, weekday
+from portal.day_words import date_format, joined, weekday
 from portal.languages import in_own_language
 from portal.prepared import Blank, Listed, prepared
 from portal.row_addresses import address
@@ -329,7 +329,7 @@ def _dose(
     """How much, how often and until when, in the language in force."""
     of_each = ngettext("%(sets)s set of %(repetitions)s", "%(sets)s sets of %(repetitions)s", sets)
     often = ngettext("once a day", "%(times)s times a day", times)
-    words = f"{of_each}, {often}"
+    words = joined(of_each, often)
     if last_on:
         words += f" ({_('until %(day)s')})"
     day = date_format(last_on, "j F") if last_on else ""

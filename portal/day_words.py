@@ -90,8 +90,12 @@ def _time_in(at: time, pattern: str, language: str) -> str:
 
 def day_and_time(day: date, at: time, pattern: str) -> str:
     """A day, written by a British `pattern`, and a time of that day: Monday 4 May, 14:05."""
-    comma = COMMA.get(translation.get_language() or "", ", ")
-    return f"{date_format(day, pattern)}{comma}{time_format(at, 'H:i')}"
+    return joined(date_format(day, pattern), time_format(at, "H:i"))
+
+
+def joined(*pieces: str) -> str:
+    """The pieces, with the comma of the language in force between them."""
+    return COMMA.get(translation.get_language() or "", ", ").join(pieces)
 
 
 @lru_cache(maxsize=256)

@@ -34,6 +34,12 @@ def time(value: Any, arg: str | None = None) -> str:
     return defaultfilters.time(value, _localised(arg))
 
 
+@register.simple_tag
+def day_and_time(day: datetime.date, at: datetime.time, pattern: str = "l j F Y") -> str:
+    """A day and a time of that day, with the comma of the language: Monday 4 May 2026, 14:05."""
+    return day_words.day_and_time(day, at, pattern)
+
+
 @register.filter
 def weekday(value: datetime.date) -> str:
     """The weekday, as short as the language knows it, for narrow columns."""

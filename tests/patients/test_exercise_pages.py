@@ -323,6 +323,7 @@ class TestOneExercise:
     [
         ("en-gb", "2 sets of 10, once a day (until 1 July)"),
         ("es", "2 series de 10, una vez al día (hasta el 1 de julio)"),
+        ("ar", "مجموعتان من 10، مرة في اليوم (حتى 1 يوليو)"),
     ],
 )
 def test_the_dose_speaks_the_readers_language(language, words):

@@ -135,6 +135,13 @@ def test_a_day_and_a_time_of_that_day(language, words):
         assert day_and_time(DAY, time(14, 5), "l j F") == date_format(MOMENT, "l j F, H:i")
 
 
+def test_a_page_puts_the_comma_of_its_language_between_a_day_and_its_time():
+    page = engines["django"].from_string("{% day_and_time day at %}")
+    with translation.override("ar"):
+        words = page.render({"day": DAY, "at": time(14, 5)})
+    assert words == "الاثنين 4 مايو 2026، 14:05"
+
+
 @pytest.mark.parametrize(("language", "words"), [("en-gb", "Mon"), ("es", "lun"), ("ar", "ن")])
 def test_a_weekday_fits_a_narrow_column(language, words):
     with translation.override(language):
