@@ -146,6 +146,13 @@ PLAIN_COLOURS = ("#541f4d", "#f4e7f1")
 
 
 @register.filter
+def breakable(address: object) -> SafeString:
+    """An email address that goes on below at its @, where it is too long for a line, and not within a word."""
+    name, at, host = str(address).partition("@")
+    return format_html("{}<wbr>{}{}", name, at, host)
+
+
+@register.filter
 def category_ink(category: str) -> str:
     """The dark colour of a category, as mails need it: #rrggbb."""
     return CATEGORY_COLOURS.get(category, PLAIN_COLOURS)[0]

@@ -182,7 +182,7 @@ class TestDownload:
         browser = sign_in(full.carer)
         assert file_of(browser, form).status_code == 404
         page = text(browser.get(PAGE))
-        assert "carl@example.com" in page
+        assert "carl<wbr>@example.com" in page
         assert full.patient.phone not in page
         assert browser.get(PHONE).status_code == 404
 

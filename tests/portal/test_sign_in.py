@@ -320,7 +320,7 @@ def test_nobody_changes_their_address_at_one_end(people, sign_in, mailoutbox, wh
     person = getattr(people, who)
     user = getattr(person, "user", person)
     browser, before = sign_in(user), user.email
-    assert before in browser.get("/accounts/email/").text
+    assert before in browser.get("/accounts/email/").text.replace("<wbr>", "")
     answer = browser.post("/accounts/email/", {do: "", "email": "thief@example.com"})
     assert answer.status_code == 405
     user.refresh_from_db()

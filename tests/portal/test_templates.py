@@ -13,7 +13,7 @@ from django.utils import translation
 
 from portal.context import MAIN
 from portal.templatetags import path as paths
-from portal.templatetags.stepwise import CATEGORY_COLOURS, as_lead_in, tel
+from portal.templatetags.stepwise import CATEGORY_COLOURS, as_lead_in, breakable, tel
 from procedures.models import Category
 
 TEMPLATES = Path(settings.BASE_DIR, "templates")
@@ -351,6 +351,18 @@ def test_what_has_no_page_is_no_link_and_waits_in_the_readers_language(draw):
 )
 def test_numbers_are_dialled_as_they_should_be(written, dialled):
     assert tel(written) == dialled
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("sam@patients.example", "sam<wbr>@patients.example"),
+        ("<b>@patients.example", "&lt;b&gt;<wbr>@patients.example"),
+        ("", "<wbr>"),
+    ],
+)
+def test_a_long_address_goes_on_below_at_its_at_sign(address, words):
+    assert breakable(address) == words
 
 
 def test_an_icon_with_a_label_is_an_image_and_its_label_is_escaped():
