@@ -43,6 +43,7 @@ WORDS: Mapping[str, str | Promise] = {
     "move_request.ask": _("asked to move a visit"),
     "move_request.withdraw": _("took back the wish to move a visit"),
     "note.write": _("wrote a note"),
+    "patient.mark_deceased": _("recorded a death"),
     "patient.merge": _("joined two records of the same person"),
     "patient.register": _("added the record"),
     "patient.set_email": _("changed the email address"),

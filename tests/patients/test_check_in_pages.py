@@ -194,6 +194,14 @@ def test_before_going_home_there_is_nothing_to_ask_and_a_number_to_call(people, 
     assert "020 7946 0001" in text(page)
 
 
+def test_a_parent_reads_of_the_child_and_not_of_themselves(people, sign_in):
+    browser = sign_in(people.mother)
+    history = text(browser.get(HISTORY))
+    assert "Once Kim is home after surgery, you can tell us here how it goes." in history
+    assert "> How Kim is doing </a>" in history
+    assert "<h1> How Kim is doing </h1>" in text(browser.get(FORM))
+
+
 def test_a_closed_plan_says_so(patient, episode):
     data = answers_for(episode)
     type(episode).objects.filter(pk=episode.pk).update(status="finished")

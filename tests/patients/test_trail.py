@@ -21,6 +21,7 @@ IN_WORDS = {
     ("C", "consent.agree"): "decided about a consent",
     ("U", "imaging_request.release"): "wrote about an X-ray",
     ("U", "hold.lift"): "changed the plan",
+    ("U", "patient.mark_deceased"): "recorded a death",
     ("U", "something.new"): "changed something",
 }
 
