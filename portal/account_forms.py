@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import RequestLoginCodeForm, ResetPasswordForm
+from allauth.account.forms import (
+    ChangePasswordForm,
+    RequestLoginCodeForm,
+    ResetPasswordForm,
+    ResetPasswordKeyForm,
+)
 from allauth.core import context, ratelimit
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from django import forms
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from portal import clock
 from portal.password_requests import ask_password
+
+PASSWORDS = {
+    "oldpassword": _("Current password"),
+    "password1": _("New password"),
+    "password2": _("New password, once more"),
+}
 
 
 class AskPasswordForm(ResetPasswordForm):
@@ -36,3 +50,37 @@ class AskCodeForm(RequestLoginCodeForm):
         if not ratelimit.consume(context.request, action="request_login_code", key=email):
             raise get_adapter().validation_error("too_many_login_attempts")
         return email
+
+
+def _name(form: forms.Form) -> None:
+    """Name the fields of passwords as those of our own forms are: without capitals."""
+    for name in PASSWORDS.keys() & form.fields.keys():
+        form.fields[name].label = PASSWORDS[name]
+
+
+class NewPasswordForm(ChangePasswordForm):
+    """Choose a new password when signed in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name(self)
+
+
+class MailedPasswordForm(ResetPasswordKeyForm):
+    """Choose a new password by a link out of a mail."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name(self)
+
+
+class AddPasskeyForm(AddWebAuthnForm):
+    """Add a passkey. allauth has the label of its name in English alone."""
+
+    name = forms.CharField(label=_("Name"), required=False)
+
+
+class RenamePasskeyForm(EditWebAuthnForm):
+    """Rename a passkey; the same."""
+
+    name = forms.CharField(label=_("Name"))

@@ -435,6 +435,8 @@ ACCOUNT_ADAPTER = "portal.adapters.AccountAdapter"
 ACCOUNT_FORMS = {
     "reset_password": "portal.account_forms.AskPasswordForm",
     "request_login_code": "portal.account_forms.AskCodeForm",
+    "change_password": "portal.account_forms.NewPasswordForm",
+    "reset_password_from_key": "portal.account_forms.MailedPasswordForm",
 }
 # Beside allauth's own limits on every way in: asking for a new invitation.
 ACCOUNT_RATE_LIMITS = {"ask_invitation": "20/h/ip,3/h/key"}
@@ -455,6 +457,10 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 MFA_ADAPTER = "portal.adapters.MFAAdapter"
+MFA_FORMS = {
+    "add_webauthn": "portal.account_forms.AddPasskeyForm",
+    "edit_webauthn": "portal.account_forms.RenamePasskeyForm",
+}
 # For the same reason: allauth notes an address as unproven as soon as somebody looks at its page for it.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -7,7 +7,14 @@ from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.utils import translation
 
 from patients.views.contacts import EmailForm
+from portal.account_forms import (
+    AddPasskeyForm,
+    MailedPasswordForm,
+    NewPasswordForm,
+    RenamePasskeyForm,
+)
 from portal.form_words import WORDS
+from portal.models import User
 
 
 def errors(field: forms.Field, value: object) -> list[str]:
@@ -42,6 +49,26 @@ def test_an_error_says_what_to_do(field, value, words):
 def test_forms_say_it_whoever_wrote_them(form):
     for field in form.base_fields.values():
         assert not field.required or str(field.error_messages["required"]).startswith("Please ")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en-gb", ["Current password", "New password", "New password, once more", "Name"]),
+        ("es", ["Contraseña actual", "Contraseña nueva", "Contraseña nueva, otra vez", "Nombre"]),
+        (
+            "ar",
+            ["كلمة المرور الحالية", "كلمة المرور الجديدة", "كلمة المرور الجديدة مرة أخرى", "الاسم"],
+        ),
+    ],
+)
+def test_the_fields_of_passwords_and_passkeys_are_named_in_the_readers_language(language, words):
+    password, mailed = NewPasswordForm(user=User()), MailedPasswordForm(user=User())
+    with translation.override(language):
+        assert [str(field.label) for field in password.fields.values()] == words[:3]
+        assert [str(field.label) for field in mailed.fields.values()] == words[1:3]
+        for form in (AddPasskeyForm, RenamePasskeyForm):
+            assert str(form.base_fields["name"].label) == words[3]
 
 
 @pytest.mark.parametrize("language", ["es", "ar"])
