@@ -41,6 +41,7 @@ PATIENT = (
            "/accounts/2fa/webauthn/add/"),
     Shot("today-fold", "/today/", opens="main details"),
     Shot("plan-folds", "/plan/", opens="main details"),
+    Shot("plan-behind", "/plan/", first=("/plan/behind/$",)),
     Shot("appointment", "/appointments/", first=MOVE[:1]),
     Shot("appointment-move", "/appointments/", first=MOVE),
     Shot("appointment-move-errors", "/appointments/", first=MOVE, sends=FORM),
