@@ -26,7 +26,7 @@ from reminders import balance, counting, pacing
 from reminders.models import Reminder, SendingChannel
 
 # A decision of these gates says that a mail was tried, and not taken.
-FAILURES = frozenset({"mail_server", "channel_stopped", "domain_slowed"})
+FAILURES = frozenset({"mail_server", "in_doubt", "channel_stopped", "domain_slowed"})
 
 
 class Reminders(Collector):

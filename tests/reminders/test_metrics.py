@@ -96,6 +96,19 @@ def test_what_was_sent_failed_and_taken_back_only_grows(episode, smtp_server, st
     assert found["lease_recoveries_total"] == 1
 
 
+def test_whatever_keeps_a_mail_from_being_taken_is_a_failure_of_its_class(episode, stopped_clock):
+    row = make_reminder(episode)
+    kept = {"mail_server", "in_doubt", "channel_stopped", "domain_slowed"}
+    for gate in (*kept, "daily_cap", "sending_window"):
+        Decision.objects.create(reminder=row, outcome="wait", gate=gate)
+    Decision.objects.create(reminder=row, outcome="fail", gate="bounced")
+    count_twice(stopped_clock)
+
+    failures = {name for name in read() if name.startswith("failures_total")}
+
+    assert failures == {f"failures_total {gate}" for gate in (*kept, "bounced")}
+
+
 def test_each_decision_is_counted_once_however_often_and_late(episode, stopped_clock):
     row = make_reminder(episode)
     for _ in range(3):
