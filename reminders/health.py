@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.db import DatabaseError
 
-from portal import clock
+from portal import clock, heartbeat
 from portal.health import Finding
 from portal.models import SendingSwitch
 from reminders import balance, pacing
@@ -14,6 +14,8 @@ from reminders.models import Reminder
 
 # Beyond this, what is due does not go out. Waiting for a window or a cap moves `due_at` itself.
 OLDEST_OVERDUE = timedelta(minutes=15)
+# Several counts missed: that there was no gap so long ago says nothing of now.
+OLDEST_COUNT = timedelta(hours=1)
 
 
 def oldest_overdue() -> Finding:
@@ -31,11 +33,14 @@ def oldest_overdue() -> Finding:
 
 
 def unaccounted() -> Finding:
-    """How many reminders of the last days nobody can account for, as last counted."""
+    """How many reminders of the last days nobody can account for, as last counted; not well where that is long ago."""
     try:
         gap = sum(row.gap for row in balance.gaps(now=clock.now()))
+        counted = heartbeat.age("check_balance")
     except DatabaseError:
         return Finding("unaccounted", False, "unknown")
+    if counted is not None and counted > OLDEST_COUNT:
+        return Finding("unaccounted", False, "not counted lately")
     return Finding("unaccounted", gap == 0, gap)
 
 

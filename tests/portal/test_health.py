@@ -9,7 +9,7 @@ from django.utils import timezone
 from portal import health
 from portal.health import Finding
 from portal.models import Heartbeat
-from reminders.health import OLDEST_OVERDUE
+from reminders.health import OLDEST_COUNT, OLDEST_OVERDUE
 from tests.factories import NOW, make_reminder
 
 
@@ -66,6 +66,17 @@ def test_a_reminder_that_does_not_go(client, well, people):
     assert answer.json()["checks"]["oldest_overdue"] == OLDEST_OVERDUE.total_seconds() + 1
     assert str(row.pk) not in answer.text
     assert people.patient.family_name not in answer.text
+
+
+def test_reminders_that_nobody_has_counted_for_an_hour(client, well):
+    long_ago = timezone.now() - OLDEST_COUNT
+    row = Heartbeat.objects.create(name="check_balance", beat_at=long_ago + timedelta(minutes=1))
+    assert client.get("/health/ready").status_code == 200
+    row.beat_at = long_ago - timedelta(seconds=1)
+    row.save()
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["unwell"]) == (503, ["unaccounted"])
+    assert answer.json()["checks"]["unaccounted"] == "not counted lately"
 
 
 def test_a_database_that_is_away(client, well, monkeypatch):
