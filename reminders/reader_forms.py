@@ -67,8 +67,8 @@ def _options(choices: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str, str]
 
 
 @cache
-def _places() -> tuple[tuple[str, str], ...]:
-    """The names of the places. Reading them goes through a folder of the machine, so it is done once a process."""
+def places() -> tuple[tuple[str, str], ...]:
+    """The zones by the names of their places. Reading them goes through a folder of the machine: once a process."""
     found = sorted(name for name in zoneinfo.available_timezones() if name.startswith(_PLACES))
     return tuple((name, name.replace("_", " ")) for name in found)
 
@@ -77,7 +77,7 @@ def time_zones() -> list[tuple[str, Any]]:
     """The zones to choose from, and first of all the clinic's own."""
     return [
         ("", _("The same as the clinic's")),
-        *_places(),
+        *places(),
     ]
 
 

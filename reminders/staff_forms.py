@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from patients.models import Episode, Patient
 from portal.models import Role, User
 from portal.staff_forms import ReasonForm, StaffForm
 from procedures.models import Audience, Category, PathwayVersion
-from reminders.whatif import WhatIf, stay
+from reminders.reader_forms import places
+from reminders.whatif import AS_STORED, WhatIf, stay
 
 FURTHEST_SURGERY = timedelta(days=2 * 365)
 OLDEST_DECISION = timedelta(days=3 * 365)
@@ -27,6 +29,7 @@ DATES = (
     ("discharge", gettext_lazy("Going home")),
     ("quit", gettext_lazy("Stopped smoking")),
 )
+SMOKES = (("yes", gettext_lazy("smokes")), ("no", gettext_lazy("does not smoke")))
 
 
 class VersionChoice(forms.ModelChoiceField):
@@ -245,67 +248,111 @@ class PostponeForm(ReasonForm):
 
 
 class WhatIfForm(StaffForm):
-    """What to imagine beside what is. It changes nothing, so that its ticket is not sent."""
+    """What to imagine beside what is, in any combination. It changes nothing, so that its ticket is not sent."""
 
     other_surgery_on = forms.DateField(label=gettext_lazy("Beside it: surgery on"), required=False)
     other_version = VersionChoice(
         PathwayVersion.objects.none(), label=gettext_lazy("Beside it: version"), required=False,
         empty_label=gettext_lazy("the same"),
     )  # fmt: skip
+    other_admission_on = forms.DateField(
+        label=gettext_lazy("Beside it: coming into hospital on"), required=False
+    )
+    other_discharge_on = forms.DateField(
+        label=gettext_lazy("Beside it: going home on"), required=False
+    )
+    other_quit_on = forms.DateField(
+        label=gettext_lazy("Beside it: stopped smoking on"), required=False
+    )
+    other_nicotine = forms.ChoiceField(
+        label=gettext_lazy("Beside it: smoking"), required=False,
+        choices=(("", gettext_lazy("as it is")), *SMOKES),
+    )  # fmt: skip
+    other_zone = forms.ChoiceField(
+        label=gettext_lazy("Beside it: time zone of the readers"), required=False
+    )
+    other_without = forms.MultipleChoiceField(
+        label=gettext_lazy("Beside it: switched off"), required=False, choices=Category.choices,
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    FURTHER = (
+        "other_admission_on", "other_discharge_on", "other_quit_on", "other_nicotine", "other_zone", "other_without",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, versions: Any, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.today = today
         self.offer_rows("other_version", versions)
+        self.offer("other_zone", [("", gettext_lazy("as it is")), *places()])
 
-    def clean_other_surgery_on(self) -> date | None:
-        """Refuse a day that cannot be meant."""
-        return self._plausible(self.cleaned_data["other_surgery_on"])
+    @property
+    def rows(self) -> list[forms.BoundField]:
+        """What is asked for most."""
+        return [field for field in super().rows if field.name not in self.FURTHER]
 
-    def _plausible(self, on: date | None) -> date | None:
-        if on is not None and abs(on - self.today) > FURTHEST_SURGERY:
-            raise ValidationError(
-                _("The day lies more than two years away. Please check the year.")
-            )
-        return on
+    @property
+    def further(self) -> list[forms.BoundField]:
+        """What is asked for less, and is folded away."""
+        return [self[name] for name in self.FURTHER]
+
+    @property
+    def goes_further(self) -> bool:
+        """Whether something of that is filled in, right or wrong."""
+        return any(field.value() for field in self.further)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days that cannot be meant."""
+        values = super().clean() or {}
+        for name, on in [*values.items()]:
+            if isinstance(on, date) and abs(on - self.today) > FURTHEST_SURGERY:
+                self.add_error(
+                    name, _("The day lies more than two years away. Please check the year.")
+                )
+        return values
 
     def anchors_on(self, on: date) -> dict[str, date | None]:
         """The dates that another day of surgery brings with it."""
         return {"surgery": on}
 
+    def _anchors(self) -> dict[str, date | None]:
+        given = self.cleaned_data
+        on = given["other_surgery_on"]
+        own = {name: given[f"other_{name}_on"] for name, _label in DATES}
+        return (self.anchors_on(on) if on else {}) | {name: on for name, on in own.items() if on}
+
     @property
     def imagined(self) -> WhatIf | None:
         """The other side; None where nothing else is asked for."""
-        on, version = self.cleaned_data["other_surgery_on"], self.cleaned_data["other_version"]
-        if not (on or version):
-            return None
-        return WhatIf(anchors=self.anchors_on(on) if on else {}, version=version)
+        given = self.cleaned_data
+        smokes = given["other_nicotine"]
+        imagined = WhatIf(
+            anchors=self._anchors(), version=given["other_version"], zone=given["other_zone"],
+            uses_nicotine=smokes == "yes" if smokes else None,
+            switched_off=frozenset(given["other_without"]),
+        )  # fmt: skip
+        return None if imagined == AS_STORED else imagined
 
 
 class RealWhatIf(WhatIfForm):
-    """Another day of surgery, or another version, for an episode."""
+    """Other dates, another version, or other circumstances, for an episode."""
 
 
 class SampleWhatIf(WhatIfForm):
-    """An invented patient on a version, beside another day of surgery or another version of the clinic."""
+    """An invented patient on a version, beside other dates, circumstances, or another version of the clinic."""
 
     version = VersionChoice(PathwayVersion.objects.none(), label=gettext_lazy("Pathway"))
     surgery_on = forms.DateField(label=gettext_lazy("Surgery on"))
     uses_nicotine = forms.BooleanField(label=gettext_lazy("Smokes"), required=False)
-    field_order = ("version", "surgery_on", "uses_nicotine", "other_surgery_on", "other_version")
+    field_order = ("version", "surgery_on", "uses_nicotine")
 
     def __init__(self, *args: Any, versions: Any, **kwargs: Any) -> None:
         super().__init__(*args, versions=versions, **kwargs)
         self.offer_rows("version", versions)
         self.fields["surgery_on"].initial = self.today + timedelta(weeks=8)
 
-    def clean_surgery_on(self) -> date | None:
-        """Refuse a day that cannot be meant."""
-        return self._plausible(self.cleaned_data["surgery_on"])
-
     def clean(self) -> dict[str, Any]:
         """Refuse to set versions of two clinics side by side."""
-        values = super().clean() or {}
+        values = super().clean()
         version, other = values.get("version"), values.get("other_version")
         if version and other and version.clinic_id != other.clinic_id:
             self.add_error("other_version", _("This version belongs to another clinic."))
@@ -319,6 +366,6 @@ class SampleWhatIf(WhatIfForm):
     def imagined(self) -> WhatIf | None:
         """The other side, with the dates of this one where no others are asked for."""
         other = super().imagined
-        if other is None or other.anchors:
-            return other
-        return WhatIf(anchors=stay(self.cleaned_data["surgery_on"]), version=other.version)
+        if other is None:
+            return None
+        return replace(other, anchors=stay(self.cleaned_data["surgery_on"]) | {**other.anchors})

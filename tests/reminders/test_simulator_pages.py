@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.urls import reverse
 
 from portal.models import PractitionerRole
@@ -99,6 +100,56 @@ def test_another_version_drops_and_adds_its_steps(planned, sign_in) -> None:
     answer = sign_in(planned.manager).get(url(planned.episode), {"other_version": str(second.pk)})
     pairs = {pair.key.step: pair for pair in answer.context["pairs"]}
     assert (pairs["pack-bag"].left is None, pairs["pack-bag"].right) == (False, None)
+
+
+EVERY_STEP = {"insurer", "pack-bag", "day-before", "xray-window", "anniversary"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "differing"),
+    [
+        ({"other_discharge_on": "2026-05-01"}, {"exercises", "gym", "wound-check"}),
+        ({"other_nicotine": "yes"}, {"stop-smoking"}),
+        ({"other_nicotine": "no"}, set()),
+        ({"other_zone": "Asia/Tokyo"}, EVERY_STEP),
+        ({"other_without": ["xray", "check_in"]}, {"xray-window"}),
+        ({"other_nicotine": "yes", "other_zone": "Asia/Tokyo"}, {"stop-smoking", *EVERY_STEP}),
+    ],
+)
+def test_other_circumstances_of_a_real_patient_stand_beside_what_is(
+    planned, sign_in, asked, differing
+) -> None:
+    before = list(Reminder.objects.order_by("pk").values())
+    answer = sign_in(planned.nurse).get(url(planned.other_episode), asked)
+    pairs = answer.context["pairs"]
+    assert {pair.key.step for pair in pairs if pair.differs} == differing
+    assert '<details class="sw-week" open>' in answer.text
+    assert list(Reminder.objects.order_by("pk").values()) == before
+
+
+def test_circumstances_of_an_invented_patient_keep_the_dates_of_the_first_side(
+    people, sign_in
+) -> None:
+    asked = {
+        "version": str(people.adult_version.pk), "surgery_on": str(people.surgery_on),
+        "other_nicotine": "yes", "other_discharge_on": str(people.surgery_on + timedelta(days=9)),
+    }  # fmt: skip
+    pairs = sign_in(people.manager).get(reverse("admin:simulator"), asked).context["pairs"]
+    assert {pair.key.step for pair in pairs if pair.left is None} == {"stop-smoking"}
+    [bag] = [pair for pair in pairs if pair.key.step == "pack-bag"]
+    assert not bag.differs
+    first = next(pair for pair in pairs if pair.key.step == "exercises")
+    assert first.right.at - first.left.at == timedelta(days=5)
+
+
+def test_what_is_folded_away_is_shown_where_it_is_wrong(planned, sign_in) -> None:
+    answer = sign_in(planned.nurse).get(url(planned.episode), {"other_quit_on": "2226-01-01"})
+    assert "Please check the year." in answer.text
+    assert '<details class="sw-week" open>' in answer.text
+    assert answer.context["pairs"] is None
+    assert (
+        "open" not in sign_in(planned.nurse).get(url(planned.episode)).text.split("sw-week")[1][:20]
+    )
 
 
 def test_an_implausible_day_is_refused(planned, sign_in) -> None:
