@@ -558,6 +558,16 @@ class TestSettings:
         asked = set(PlanRequest.objects.values_list("episode_id", flat=True))
         assert asked == {planned.child_episode.pk, planned.sibling_episode.pk}
 
+    def test_what_no_moment_depends_on_asks_for_no_new_plan(self, planned, sign_in):
+        """The words are made, and the wishes asked about, when a mail goes."""
+        browser = sign_in(planned.mother)
+        self.save(browser, language="es")
+        self.save(browser, language="es", wanted=["recovery"])
+        planned.mother.refresh_from_db()
+        assert planned.mother.language == "es"
+        assert Preference.objects.filter(user=planned.mother, is_on=False).count() == 6
+        assert PlanRequest.objects.count() == 0
+
     @pytest.mark.parametrize(
         "fields", [{"time_zone": "Mars/Base"}, {"language": "xx"}, {"wanted": ["nonsense"]}]
     )
