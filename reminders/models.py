@@ -1,7 +1,7 @@
 """What is planned for whom and what was sent: reminders, messages, decisions, preferences, suppressions.
 
-Reads `procedures` and `patients` and writes neither. A reminder is planned by `reconciler`, a notice by `telling`; either
-changes state through these, `pipeline`, `boarding` and `outcomes`, and at staff's word through `actions`.
+Reads `procedures` and `patients` and writes neither. A reminder is planned by `reconciler`, a notice by
+`telling`; either changes state through these, `pipeline` and `outcomes`, and at staff's word through `actions`.
 """
 
 from __future__ import annotations
