@@ -225,6 +225,22 @@ class TestPlan:
         assert 'data-state="next"' not in text
         assert "What changed" not in text
 
+    def test_nothing_of_a_plan_that_was_called_off_is_ticked(self, planned, sign_in, stopped_clock):
+        stopped_clock.shift(timedelta(days=80))
+        browser = sign_in(planned.patient.user)
+        assert "Behind you" in browser.get("/plan/").text
+        Episode.objects.filter(pk=planned.episode.pk).update(status="cancelled")
+        text = browser.get("/plan/").text
+        assert "sw-months" in text
+        assert "Behind you" not in text
+
+    def test_a_plan_that_is_over_says_what_is_not_translated(self, planned, sign_in, stopped_clock):
+        Episode.objects.filter(pk=planned.episode.pk).update(status="finished")
+        stopped_clock.shift(timedelta(days=4000))
+        type(planned.patient.user).objects.filter(pk=planned.patient.user_id).update(language="ar")
+        text = sign_in(planned.patient.user).get("/plan/").text
+        assert "جزء من هذا النص ليس متوفرًا بلغتك بعد" in text
+
     def test_what_lies_behind_has_a_page_of_its_own(self, planned, sign_in, stopped_clock):
         assert "behind you" not in sign_in(planned.patient.user).get("/plan/").text
         stopped_clock.shift(timedelta(days=80))
