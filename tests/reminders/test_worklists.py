@@ -8,7 +8,9 @@ from django.urls import reverse
 
 from patients.actions import count_tasks, reply_to_question, sync_tasks
 from patients.models import EmergencyAccess, ImagingRequest, Task, WorklistDay
+from portal.mail import Answer, Outcome
 from portal.models import AuditCheck, AuditEvent
+from reminders import pacing
 from reminders.models import DailyBalance, Reminder, Suppression
 from tests.factories import make_reminder
 from tests.patients.alerts import make_question, make_task, raise_alert
@@ -119,6 +121,27 @@ def test_today_pictures_counts_over_time(planned, sign_in) -> None:
     assert "Open since 28 Feb: from 3 to 1, at most 3" in answer.content.decode()
     mails = answer.context["machine"]["mails"]
     assert (mails.good, mails.bad, len(mails.bars)) == (4, 1, 14)
+
+
+def test_today_says_that_no_mail_leaves_and_that_reminders_are_unaccounted_for(
+    planned, sign_in
+) -> None:
+    client = sign_in(planned.nurse)
+    unwell = "The mail server refuses our mail for now:", "Some reminders are unaccounted for."
+    page = today(client).text
+    assert [words in page for words in unwell] == [False, False]
+    pacing.pause(
+        "busy.example", Answer(Outcome.SLOW_DOWN, "421 later"), reason="asked_to_slow_down"
+    )
+    assert unwell[0] not in today(client).text
+    pacing.pause(
+        "", Answer(Outcome.CHANNEL_REFUSED, "535 wrong key"), reason="login_or_tls_refused"
+    )
+    DailyBalance.objects.create(
+        clinic=planned.clinic, day=planned.now.date(), due=2, sent=1, gap=1, checked_at=planned.now
+    )
+    page = today(client).text
+    assert [words in page for words in (*unwell, "535 wrong key")] == [True, True, True]
 
 
 def test_today_costs_the_same_with_one_entry_as_with_many(
