@@ -18,7 +18,7 @@ from django.db.models import QuerySet, UUIDField
 from patients.models import Episode, PlanRequest
 from portal.prepared import Listed, prepared
 from reminders import telling
-from reminders.bulk import insert_rows, update_rows
+from reminders.bulk import insert_all, insert_rows, update_rows
 from reminders.changes import news_of
 from reminders.diff import Diff, Existing, Item, compare
 from reminders.inputs import case_of, read_episodes, rules_of
@@ -94,7 +94,7 @@ def reconcile_all(
     Locks the episodes, so that two reconcilers take turns. Rows of which a dispatcher has made a mail
     are in hand and stay as they are; where the plan wants them otherwise, it is worked out again.
     """
-    locked = _lock(ids)
+    locked = _lock(episodes=ids)
     # Taken away before anything is read: a change that comes later leaves its own request standing.
     PlanRequest.objects.filter(episode__in=locked).delete()
     stored = _existing(locked, lock=True)
@@ -109,9 +109,11 @@ def reconcile_all(
     return diffs
 
 
-def _lock(ids: Iterable[UUID]) -> list[UUID]:
-    rows = Episode.objects.filter(id__in=ids).order_by("id").select_for_update()
-    return list(rows.values_list("id", flat=True))
+@prepared
+def _lock() -> QuerySet[Episode, UUID]:
+    """Lock these episodes, in order."""
+    rows = Episode.objects.filter(id__in=_EPISODES).order_by("id").select_for_update()
+    return rows.values_list("id", flat=True)
 
 
 def _existing(ids: Sequence[UUID], *, lock: bool = False) -> Mapping[UUID, list[Existing]]:
@@ -180,11 +182,12 @@ def _withdraw(messages: Iterable[UUID | None]) -> None:
 def _keep(diffs: Mapping[UUID, Diff], now: datetime) -> None:
     """Keep what readers are shown of a change. One query, and none where no reader has to know."""
     found = ((episode_id, news_of(diff)) for episode_id, diff in diffs.items())
-    PlanChange.objects.bulk_create(
+    kept = [
         PlanChange(episode_id=episode_id, news=news, created_at=now)
         for episode_id, news in found
         if news
-    )
+    ]
+    insert_all(PlanChange, kept)
 
 
 def _look_again(ids: Iterable[UUID], now: datetime) -> None:
