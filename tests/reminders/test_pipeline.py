@@ -11,6 +11,7 @@ from patients import actions as records
 from patients.models import PlanRequest
 from portal.actions import set_sending
 from portal.smtp import SmtpSender
+from procedures.models import LatePolicy
 from reminders import actions, boarding, emails, gates, journal, outcomes, pipeline
 from reminders.letters import letters_of, store
 from reminders.loading import load
@@ -130,6 +131,30 @@ def test_what_falls_in_one_slot_for_one_person_is_one_mail(planned, smtp_server)
     assert mail.subject == "Your next steps from Harbour Hip Clinic"
     assert "Pack bag" in mail.text
     assert "Insurer" in mail.text
+
+
+def test_what_is_late_goes_in_one_catch_up_mail_or_stays_out_as_its_policy_says(
+    people, smtp_server
+):
+    steps = {
+        policy: {"anchor": "decision", "offset_value": -number, "late_policy": policy}
+        for number, policy in enumerate(LatePolicy.values, start=1)
+    }
+    version = make_version(people.clinic, steps, number=7)
+    episode = make_episode(make_patient(people.clinic, email="late@example.com"), version)
+    episode.anchor_dates.update_or_create(anchor="decision", defaults={"on": NOW.date()})
+
+    reconcile(episode, now=NOW)
+    dispatch()
+
+    ends = Reminder.objects.filter(episode=episode).values_list("step_key", "state", "reason")
+    assert sorted(ends) == [
+        ("catch_up", "sent", ""),
+        ("portal_only", "skipped", "portal_only"),
+        ("send_now", "sent", ""),
+        ("skip", "skipped", "too_late"),
+    ]
+    assert len(smtp_server.to("late@example.com")) == 1
 
 
 def test_two_children_of_one_parent_come_in_one_mail_that_names_them(planned, smtp_server):
