@@ -40,6 +40,12 @@ def test_the_beat_runs_tasks_that_exist_and_gives_them_nothing(settings):
         assert not entry.get("kwargs"), name
 
 
+def test_every_task_is_the_beats_under_its_own_name(settings):
+    """Nobody else sends any; and a sign of life is known by the name of its entry in the schedule."""
+    scheduled = {entry["task"]: name for name, entry in settings.CELERY_BEAT_SCHEDULE.items()}
+    assert scheduled == {name: name.rpartition(".")[2] for name in tasks()}
+
+
 def test_tasks_are_short():
     for name, task in tasks().items():
         assert len(inspect.getsource(task.run).splitlines()) <= 16, name
