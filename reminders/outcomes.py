@@ -187,8 +187,8 @@ def lay_by(
     for each in mailed:
         rows += each.reminders
         unsent += [each.message] if each.message else []
-    # What need not wait keeps its place, whatever this machine's clock says.
-    due_at = Value(now + held_up.wait) if held_up.wait else F("due_at")
+    # What need not wait keeps its place, whatever this machine's clock says. What ends first is noticed as missed then.
+    due_at = Least(Value(now + held_up.wait), F("valid_until")) if held_up.wait else F("due_at")
     held([row.id for row in rows], token).update(
         state=Reminder.State.RETRYING,
         lease_until=None,

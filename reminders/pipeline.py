@@ -354,7 +354,7 @@ def _verdict(row: Reminder, around: gates.Surroundings, channels: pacing.Channel
     held_up = channels.holdup(row.recipient.email)
     if verdict.outcome != Decision.Outcome.SEND or held_up is None:
         return verdict
-    until = around.now + held_up.wait
+    until = min(around.now + held_up.wait, row.valid_until)
     return gates.Verdict(Decision.Outcome.WAIT, held_up.gate, held_up.value, until)
 
 

@@ -79,6 +79,26 @@ def test_what_was_laid_by_counts_as_no_attempt_and_says_why(due, smtp_server):
     assert (why.outcome, why.gate, why.value) == ("wait", "domain_slowed", "busy.example")
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["known before", "told meanwhile"])
+def test_what_ends_during_a_pause_is_missed_when_it_ends_and_not_after_the_pause(
+    due, smtp_server, is_known
+):
+    (*_, last) = due("a@busy.example", "b@busy.example")
+    Reminder.objects.filter(pk=last.pk).update(valid_until=NOW + timedelta(seconds=20))
+    if is_known:
+        pacing.pause("busy.example", SLOW, reason="asked_to_slow_down")
+    smtp_server.rcpt_replies.append("421 4.7.0 too many mails from you")
+    pipeline.dispatch(now=NOW)
+    assert set(states().values()) <= {"planned", "retrying"}
+
+    assert pipeline.recover(now=NOW + timedelta(seconds=19)) == (0, 0)
+    assert pipeline.recover(now=NOW + timedelta(seconds=20)) == (0, 1)
+
+    last.refresh_from_db()
+    assert (last.state, last.reason) == ("missed", "too_old")
+    assert smtp_server.delivered == []
+
+
 def test_pauses_double_up_to_an_hour(stopped_clock):
     lengths = []
     for _ in range(9):
