@@ -23,7 +23,8 @@ ACCEPTED = "250 accepted"
 # Login needed, refused or not to be had, and TLS not to be had (RFC 4954 section 6, RFC 3207 section 4).
 _CHANNEL_CODES = frozenset({454, 530, 534, 535, 538})
 # The address does not exist, its domain does not, it is not one, or it has moved away or takes no mail
-# (RFC 3463 section 3.2, RFC 7505). 5.1.7 and 5.1.8 are about the sender: about us.
+# (RFC 3463 section 3.2, RFC 7505). 5.1.7 and 5.1.8 are about the sender: about us. 5.1.0 can be about either:
+# were it us, every address would be closed.
 _NO_SUCH_ADDRESS = re.compile(r"5\.1\.(1|2|3|6|10)(?![0-9])")
 # Refusals of our server or our sender's address: they would refuse any mail, and say nothing about this one.
 _BEFORE_THE_MAIL = (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPSenderRefused)
@@ -156,7 +157,12 @@ def _outcome(error: Exception, code: int | None, text: str) -> Outcome:
         return Outcome.SLOW_DOWN if asks else Outcome.TEMPORARY
     if isinstance(error, _BEFORE_THE_MAIL) and code != _TOO_BIG:
         return Outcome.TEMPORARY
-    return Outcome.NO_SUCH_ADDRESS if _NO_SUCH_ADDRESS.match(text) else Outcome.PERMANENT
+    return Outcome.NO_SUCH_ADDRESS if says_no_such_address(text) else Outcome.PERMANENT
+
+
+def says_no_such_address(text: str) -> bool:
+    """Whether an enhanced code, or an answer or a report that begins with one, says that the address is no good."""
+    return _NO_SUCH_ADDRESS.match(text) is not None
 
 
 def _is_about_the_channel(error: Exception, code: int | None) -> bool:

@@ -17,15 +17,13 @@ from django.db.models.functions import Coalesce, Least
 
 from portal import clock
 from portal.actions import return_invitation
+from portal.mail import says_no_such_address
 from reminders import actions
 from reminders.models import Decision, DeliveryReport, Message, Suppression
 from reminders.notifications import Kind, Report
 
 logger = logging.getLogger(__name__)
 
-# Enhanced codes (RFC 3463 section 3.2) that say that the address itself is no good. 5.1.7 and 5.1.8
-# are about the sender.
-NO_SUCH_ADDRESS = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 # What providers call it when they have no code.
 _PROVIDERS_KINDS = {
     "bounced": Kind.BOUNCED,
@@ -79,7 +77,7 @@ def _follow_up(report: Report, message: Message, now: datetime) -> None:
             bounced_at=Least(Coalesce(F("bounced_at"), Value(now)), Value(now))
         )
         _note(message, Decision.Outcome.FAIL, "bounced", report, now)
-        if report.status in NO_SUCH_ADDRESS:
+        if says_no_such_address(report.status):
             suppress(message, reason="no_such_address", response=_said(report), now=now)
     elif report.kind == Kind.DELAYED:
         _note(message, Decision.Outcome.WAIT, "delayed", report, now)

@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 import mailbox
+import smtplib
 from datetime import timedelta
 from email.message import EmailMessage
 from io import StringIO
@@ -16,6 +17,7 @@ from django.test import Client
 
 from patients.actions.tasks import sync_tasks
 from patients.models import Task
+from portal import mail
 from portal.actions import invite
 from portal.models import AuditEvent, Invitation
 from reminders import bounces
@@ -192,6 +194,17 @@ def test_an_invitation_that_was_accepted_had_arrived(invitation):
     assert take_all(status_mail(invitation)) == [False]
 
     assert Invitation.objects.get().refused_at is None
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_code_means_the_same_in_a_report_as_in_an_answer(message, number):
+    status = f"5.1.{number}"
+    refusal = smtplib.SMTPRecipientsRefused({"pat@example.com": (550, f"{status} no".encode())})
+    is_refused = mail.answer_of(refusal).outcome == mail.Outcome.NO_SUCH_ADDRESS
+
+    take_all(status_mail(message, status=status))
+
+    assert Suppression.objects.exists() is is_refused is (number in {1, 2, 3, 6, 10})
 
 
 def test_a_full_mailbox_is_marked_and_not_suppressed(message):
