@@ -6,9 +6,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext
 
 from patients.models import ConsentDecision, ConsentIsFinal, Episode, RelatedPerson
-from portal.models import AuditEvent, Role
+from portal.models import AuditEvent, Role, User
 from portal.once import new_ticket
 from procedures.consent_actions import save_consent_draft
 from procedures.models import ConsentForm, ConsentFormIsFinal
@@ -92,6 +94,16 @@ class TestDeciding:
         assert "I have read it and I agree" in page
         again = text(press(patient, people.episode, form, "withdrawn"))
         assert "There is nothing to withdraw." in again
+
+    @pytest.mark.parametrize(("language", "is_said"), [("en-us", 0), ("es", 0), ("ar", 1)])
+    def test_a_text_in_another_language_says_so(self, patient, people, form, language, is_said):
+        User.objects.filter(pk=people.patient.user_id).update(language=language)
+        page = text(patient.get(page_of(people.episode, form)))
+        with translation.override(language):
+            notice = gettext(
+                "Some of this text is not in your language yet. We show it in English."
+            )
+        assert page.count(notice) == is_said
 
     def test_a_text_that_changed_meanwhile_is_not_signed(self, patient, people, form):
         published(people, **{"en-gb": {"title": "New", "body": "Something else."}})
