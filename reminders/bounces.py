@@ -8,6 +8,7 @@ own answer is recorded. A bounced reminder stays "sent", which it was; its messa
 from __future__ import annotations
 
 import logging
+import re
 from datetime import datetime
 from typing import Any
 
@@ -24,13 +25,19 @@ from reminders.notifications import Kind, Report
 
 logger = logging.getLogger(__name__)
 
-# What providers call it when they have no code.
+# What providers call it. What they would not even send did not arrive either.
 _PROVIDERS_KINDS = {
     "bounced": Kind.BOUNCED,
+    "rejected": Kind.BOUNCED,
+    "failed": Kind.BOUNCED,
     "complained": Kind.COMPLAINED,
     "deferred": Kind.DELAYED,
 }
+# What stands for a code where they quote none.
 _PROVIDERS_CODES = {"bounced": "5.1.1", "invalid": "5.1.3"}
+_CODE = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?!\.?\d)")
+# "Other", and "the way there": whether the address is no good the provider knows better.
+_SAYS_LITTLE = ("5.0.", "5.4.")
 
 
 def take(report: Report, *, now: datetime) -> bool:
@@ -137,7 +144,15 @@ def report_of(event: Any, esp_name: str) -> Report | None:
         message_id=f"<{bare}>",
         addresses=frozenset({event.recipient.lower()}),
         kind=kind,
-        status=_PROVIDERS_CODES.get(event.reject_reason or "", "") if kind == Kind.BOUNCED else "",
+        status=_code_of(event) if kind == Kind.BOUNCED else "",
         detail=str(event.mta_response or event.description or "")[:500],
         source=esp_name[:20],
     )
+
+
+def _code_of(event: Any) -> str:
+    """The mail server's code, where the provider quotes one that says why: a full mailbox closes no address."""
+    quoted = _CODE.search(f"{event.mta_response or ''} {event.description or ''}")
+    if quoted and not quoted[0].startswith(_SAYS_LITTLE):
+        return quoted[0]
+    return _PROVIDERS_CODES.get(event.reject_reason or "", "")

@@ -388,6 +388,31 @@ def test_a_providers_bounce_suppresses_too(message, provider):
     assert Suppression.objects.get().address == "pat@example.com"
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "closes"),
+    [
+        ("HardBounce", "smtp;550 5.1.1 no such user", True),
+        ("HardBounce", "The server at 15.1.1.25 does not know it", True),
+        ("HardBounce", "smtp;550 5.4.1 Recipient address rejected: Access denied", True),
+        ("SoftBounce", "smtp;552 5.2.2 mailbox full", False),
+        ("HardBounce", "smtp;550 5.7.1 refused by policy.", False),
+        ("BadEmailAddress", "", True),
+        ("Blocked", "", False),
+        ("ManuallyDeactivated", "", False),
+        ("SMTPApiError", "", False),
+    ],
+)
+def test_whatever_a_provider_could_not_deliver_or_would_not_send_came_back(
+    message, provider, kind, said, closes
+):
+    webhook(message, Type=kind, Details=said, Description=said)
+
+    message.refresh_from_db()
+    assert message.bounced_at is not None
+    assert Decision.objects.get().gate == "bounced"
+    assert Suppression.objects.exists() is closes
+
+
 def test_a_providers_complaint_switches_off(message, provider):
     webhook(message, RecordType="SpamComplaint", Type="SpamComplaint", TypeCode=512)
 
