@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q
@@ -28,20 +28,25 @@ CALL_WITHIN = timedelta(days=2)
 
 
 def not_sent(scope: Scope) -> Iterator[Cause]:
-    """Reminders that failed or were missed in the last 14 days."""
+    """Reminders that failed or were missed in the last 14 days, or whose mail came back."""
+    since = scope.now - LOOK_BACK
     rows = scope.of(Reminder.objects.all(), "episode__patient").filter(
-        state__in=("failed", "missed"), settled_at__gte=scope.now - LOOK_BACK,
-        episode__patient__deceased_on=None,
-    )  # fmt: skip
+        episode__patient__deceased_on=None
+    )
     rows = rows.select_related("episode__patient__clinic", "step").prefetch_related("step__texts")
-    for row in rows.order_by("pk"):
-        patient = row.episode.patient
-        facts = {"what": _title(row), "on": str(row.local_date), "reason": row.reason}
-        due_on = row.settled_at.date() + CALL_WITHIN
-        yield Cause(
-            row.pk, patient.clinic_id, patient.pk, due_on, facts, row.is_essential,
-            row.settled_at.isoformat(),
-        )  # fmt: skip
+    for row in rows.filter(state__in=("failed", "missed"), settled_at__gte=since).order_by("pk"):
+        yield _of_row(row, row.reason, row.settled_at)
+    came_back = rows.filter(state="sent", message__bounced_at__gte=since)
+    for row in came_back.annotate(at=F("message__bounced_at")).order_by("pk"):
+        yield _of_row(row, "bounced", row.at)
+
+
+def _of_row(row: Reminder, reason: str, at: datetime) -> Cause:
+    patient = row.episode.patient
+    facts = {"what": _title(row), "on": str(row.local_date), "reason": reason}
+    return Cause(
+        row.pk, patient.clinic_id, patient.pk, at.date() + CALL_WITHIN, facts, row.is_essential, at.isoformat()
+    )  # fmt: skip
 
 
 def _title(row: Reminder) -> str:

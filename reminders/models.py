@@ -255,6 +255,11 @@ class Message(Record):
                 condition=Q(state__in=("sending", "retrying")),
                 name="message_under_way",
             ),
+            models.Index(
+                fields=("bounced_at",),
+                condition=Q(bounced_at__isnull=False),
+                name="message_came_back",
+            ),
         )
 
     def __str__(self) -> str:

@@ -246,6 +246,17 @@ def test_reminders_that_failed_lately_are_found(people) -> None:
     assert found(people, "not_sent") == [str(row.pk)]
 
 
+def test_reminders_whose_mail_came_back_are_found_with_the_reason(people) -> None:
+    long_ago = people.now - timedelta(days=15)
+    rows = [make_reminder(people.episode) for _ in range(3)]
+    for row, bounced_at in zip(rows, (people.now, long_ago, None), strict=True):
+        make_message(people.patient.user, people.clinic, [row], bounced_at=bounced_at)
+    assert found(people, "not_sent") == [str(rows[0].pk)]
+    actions.sync_tasks(now=people.now, kinds=["not_sent"])
+    task = Task.objects.get(kind="not_sent")
+    assert "It was sent and came back" in worklist.KINDS["not_sent"].words(task)
+
+
 def test_who_cannot_be_reached_is_found_with_the_reason(people) -> None:
     Suppression.objects.create(address="otto@example.com", reason="no_such_address")
     people.patient.user.last_login = people.now
