@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from patients.models import ExerciseLog, PlanRequest, Prescription, RelatedPerson, StepResponse
 from procedures.conditions import holds
@@ -69,7 +69,7 @@ class Surroundings:
             suppressed=_suppressed({row.recipient.email for row in reminders}),
             done=done,
             done_on=done_on,
-            sent=_sent({row.recipient_id: zone_of(row) for row in reminders}, now),
+            sent=_sent({row.recipient_id: row.reader_zone for row in reminders}, now),
             exercised=_exercised({row.episode_id for row in reminders if is_daily(row)}, now),
             changing=_changing(zones, now),
         )
@@ -115,7 +115,8 @@ def _done(
 
 def is_daily(row: Reminder) -> bool:
     """Whether this is the reminder that the day's exercises end."""
-    return row.step is not None and row.step.ends_when == EXERCISES_LOGGED_TODAY
+    step = row.step
+    return step is not None and step.ends_when == EXERCISES_LOGGED_TODAY
 
 
 def _exercised(episodes: set[UUID], now: datetime) -> frozenset[tuple[UUID, date]]:
@@ -146,20 +147,6 @@ def _sent(zones: dict[UUID, ZoneInfo], now: datetime) -> Counter[tuple[UUID, dat
         for person, sent_at in rows.values_list("recipient_id", "sent_at")
         if sent_at is not None
     )
-
-
-def zone_of(reminder: Reminder) -> ZoneInfo:
-    """The recipient's zone: their own, or the clinic's."""
-    return _zone(reminder.recipient.time_zone, reminder.episode.patient.clinic.time_zone)
-
-
-@lru_cache(maxsize=512)
-def _zone(own: str, clinics: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(own or clinics)
-    except (ZoneInfoNotFoundError, ValueError):
-        # Zones are checked when they are stored; the time zone database may forget one all the same.
-        return ZoneInfo(clinics)
 
 
 @lru_cache(maxsize=256)
@@ -215,7 +202,7 @@ def condition_still_holds(row: Reminder, around: Surroundings) -> Verdict | None
     """Someone who gave up smoking long ago is not told to give it up."""
     if row.step is None or not row.step.condition:
         return None
-    on = row.episode.anchors.get("surgery") or around.now.astimezone(zone_of(row)).date()
+    on = row.episode.anchors.get("surgery") or around.now.astimezone(row.reader_zone).date()
     if holds(row.step.condition, row.episode.patient.attributes(on)):
         return None
     return Verdict(Decision.Outcome.SKIP, "not_for_this_patient", ", ".join(row.step.condition))
@@ -247,7 +234,7 @@ def not_paused(row: Reminder, around: Surroundings) -> Verdict | None:
     """Who is on holiday gets nothing that can wait. It stays in the login, and is not sent in a heap afterwards."""
     if row.is_essential or row.recipient.paused_from is None:
         return None
-    if not row.recipient.is_paused(day_in(zone_of(row), around.now)):
+    if not row.recipient.is_paused(day_in(row.reader_zone, around.now)):
         return None
     return Verdict(Decision.Outcome.SKIP, "paused", str(row.recipient.paused_until))
 
@@ -279,7 +266,7 @@ def plan_is_up_to_date(row: Reminder, around: Surroundings) -> Verdict | None:
 def inside_sending_window(row: Reminder, around: Surroundings) -> Verdict | None:
     """No mail at night, by the recipient's own clock."""
     clinic = row.episode.patient.clinic
-    opens = _opens_at(around.now, zone_of(row).key, (clinic.sending_from, clinic.sending_until))
+    opens = _opens_at(around.now, row.reader_zone.key, (clinic.sending_from, clinic.sending_until))
     return None if opens <= around.now else _wait(row, "sending_window", opens)
 
 
@@ -287,7 +274,7 @@ def under_daily_cap(row: Reminder, around: Surroundings) -> Verdict | None:
     """A limit on mails a day, so that no fault can ever flood somebody."""
     if row.is_essential:
         return None
-    clinic, zone = row.episode.patient.clinic, zone_of(row)
+    clinic, zone = row.episode.patient.clinic, row.reader_zone
     today = day_in(zone, around.now)
     if around.sent[row.recipient_id, today] < clinic.daily_cap:
         return None
@@ -303,7 +290,7 @@ def _wait(row: Reminder, gate: str, until: datetime, value: str = "") -> Verdict
 
 def count_mail(row: Reminder, around: Surroundings) -> None:
     """Count one more mail to the row's reader today."""
-    around.sent[row.recipient_id, day_in(zone_of(row), around.now)] += 1
+    around.sent[row.recipient_id, day_in(row.reader_zone, around.now)] += 1
 
 
 Gate = Callable[[Reminder, Surroundings], Verdict | None]

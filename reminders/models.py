@@ -6,9 +6,13 @@ Reads `procedures` and `patients` and writes neither. A reminder is planned by `
 
 from __future__ import annotations
 
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from patients.models import Appointment, Episode
@@ -18,6 +22,15 @@ from portal.models import Clinic, Record
 from procedures.models import Category, Step
 from reminders.pieces import woven
 from reminders.querysets import MessageQuerySet, ReminderQuerySet
+
+
+@lru_cache(maxsize=512)
+def _zone(own: str, clinics: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(own or clinics)
+    except (ZoneInfoNotFoundError, ValueError):
+        # Zones are checked when they are stored; the time zone database may forget one all the same.
+        return ZoneInfo(clinics)
 
 
 class Reminder(Record):
@@ -163,6 +176,11 @@ class Reminder(Record):
     def __str__(self) -> str:
         what = self.get_category_display() if self.step_id else self.get_kind_display()
         return f"{what}, {date_format(self.local_date, 'D j M Y')}, {self.local_time:%H:%M}"
+
+    @cached_property
+    def reader_zone(self) -> ZoneInfo:
+        """The recipient's zone: their own, or the clinic's. The gates ask for it again and again."""
+        return _zone(self.recipient.time_zone, self.episode.patient.clinic.time_zone)
 
     @property
     def is_open(self) -> bool:

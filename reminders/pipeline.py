@@ -200,7 +200,7 @@ class Run:
         return {letter.message.message_id for letter in going if letter.message}
 
     def _day(self, letter: Letter) -> date:
-        return gates.day_in(gates.zone_of(letter.reminders[0]), self.now)
+        return gates.day_in(letter.reminders[0].reader_zone, self.now)
 
     def _holdup(self, letter: Letter) -> pacing.Holdup | None:
         if timezone.now() > letter.begin_until:

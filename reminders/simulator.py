@@ -263,5 +263,5 @@ class Playback:
     ) -> None:
         """What goes to one person at one moment is one mail of that person's day."""
         going = [row for row, verdict in verdicts if verdict.outcome == Outcome.SEND]
-        for person, zone in {(row.recipient_id, gates.zone_of(row)) for row in going}:
+        for person, zone in {(row.recipient_id, row.reader_zone) for row in going}:
             self.sent[person, moment.astimezone(zone).date()] += 1
