@@ -10,6 +10,7 @@ from allauth.account.forms import (
     RequestLoginCodeForm,
     ResetPasswordForm,
     ResetPasswordKeyForm,
+    SetPasswordForm,
 )
 from allauth.core import context, ratelimit
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
@@ -60,6 +61,14 @@ def _name(form: forms.Form) -> None:
 
 class NewPasswordForm(ChangePasswordForm):
     """Choose a new password when signed in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name(self)
+
+
+class FirstPasswordForm(SetPasswordForm):
+    """Choose a password when signed in by other means."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

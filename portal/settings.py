@@ -437,6 +437,7 @@ ACCOUNT_FORMS = {
     "request_login_code": "portal.account_forms.AskCodeForm",
     "change_password": "portal.account_forms.NewPasswordForm",
     "reset_password_from_key": "portal.account_forms.MailedPasswordForm",
+    "set_password": "portal.account_forms.FirstPasswordForm",
 }
 # Beside allauth's own limits on every way in: asking for a new invitation.
 ACCOUNT_RATE_LIMITS = {"ask_invitation": "20/h/ip,3/h/key"}

@@ -245,9 +245,9 @@ class SmtpSender:
         try:
             yield from self._run()
         except BaseException as error:
-            if isinstance(error, Exception):
-                self._hear_out()
-            self.close()
+            with contextlib.closing(self):
+                if isinstance(error, Exception):
+                    self._hear_out()
             raise
 
     def close(self) -> None:
