@@ -224,10 +224,13 @@ def test_a_text_that_holds_the_boundary_does_not_end_its_part():
 
 # Lines that begin with dots, that are too long, that are not ASCII; and what no mail may hold as it is.
 lines = st.text(
-    st.one_of(st.sampled_from(".\nA é’\t\0\x0c"), st.characters(exclude_categories=["Cs"])),
+    st.one_of(
+        st.sampled_from(".\nA é’\t\0\x0c"),
+        st.characters(exclude_categories=["Cs"], exclude_characters="\r"),
+    ),
     min_size=1,
 )
-parts = st.builds(lambda text, times: (text * times).replace("\r", ""), lines, st.integers(1, 90))
+parts = st.builds(lambda text, times: text * times, lines, st.integers(1, 90))
 
 
 # No deadline: the machine may be busy with other tests.
