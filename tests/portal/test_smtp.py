@@ -461,12 +461,13 @@ def test_a_caller_that_stops_leaves_no_connection_behind(serve):
     assert server.open_now == 0
 
 
-def test_what_is_on_the_wire_when_the_feed_fails_is_heard_out(serve, pipelining):
-    server = serve(pipelining=pipelining, dot_seconds=0.3)
-    begun, known = [], []
+def send_until_the_feed_fails(number: int) -> tuple[list[Mail], list[Delivery]]:
+    """Send until a mail has its dot and the feed fails: the mails that had theirs, and what was heard of them."""
+    begun: list[Mail] = []
+    known: list[Delivery] = []
 
     def feed():
-        yield from letters(3)
+        yield from letters(number)
         while not begun:
             yield 0
         raise RuntimeError("the database is gone")
@@ -474,6 +475,13 @@ def test_what_is_on_the_wire_when_the_feed_fails_is_heard_out(serve, pipelining)
     sender = SmtpSender(before_dot=begun.append, after_reply=known.append)
     with pytest.raises(RuntimeError, match="gone"):
         list(sender.send(feed()))
+    return begun, known
+
+
+def test_what_is_on_the_wire_when_the_feed_fails_is_heard_out(serve, pipelining):
+    server = serve(pipelining=pipelining, dot_seconds=0.3)
+
+    begun, known = send_until_the_feed_fails(3)
 
     assert sorted(each.mail.to for each in known) == sorted(mail.to for mail in begun)
     assert len(server.taken) == len(begun)
@@ -483,17 +491,9 @@ def test_what_is_on_the_wire_when_the_feed_fails_is_heard_out(serve, pipelining)
 def test_a_server_that_says_nothing_after_an_error_is_waited_for_a_little(serve, monkeypatch):
     monkeypatch.setattr("portal.smtp.LAST_WORDS", 0.2)
     serve(dot_seconds=3)
-    begun, known = [], []
 
-    def feed():
-        yield from letters(1)
-        while not begun:
-            yield 0
-        raise RuntimeError("the database is gone")
+    begun, known = send_until_the_feed_fails(1)
 
-    sender = SmtpSender(before_dot=begun.append, after_reply=known.append)
-    with pytest.raises(RuntimeError, match="gone"):
-        list(sender.send(feed()))
     assert (len(begun), known) == (1, [])
 
 
