@@ -53,34 +53,27 @@ class AskCodeForm(RequestLoginCodeForm):
         return email
 
 
-def _name(form: forms.Form) -> None:
-    """Name the fields of passwords as those of our own forms are: without capitals."""
-    for name in PASSWORDS.keys() & form.fields.keys():
-        form.fields[name].label = PASSWORDS[name]
+class _OwnLabels:
+    """Names the fields of passwords as those of our own forms are: without capitals."""
+
+    fields: dict[str, forms.Field]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in PASSWORDS.keys() & self.fields.keys():
+            self.fields[name].label = PASSWORDS[name]
 
 
-class NewPasswordForm(ChangePasswordForm):
+class NewPasswordForm(_OwnLabels, ChangePasswordForm):
     """Choose a new password when signed in."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _name(self)
 
-
-class FirstPasswordForm(SetPasswordForm):
+class FirstPasswordForm(_OwnLabels, SetPasswordForm):
     """Choose a password when signed in by other means."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _name(self)
 
-
-class MailedPasswordForm(ResetPasswordKeyForm):
+class MailedPasswordForm(_OwnLabels, ResetPasswordKeyForm):
     """Choose a new password by a link out of a mail."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _name(self)
 
 
 class AddPasskeyForm(AddWebAuthnForm):
