@@ -9,6 +9,7 @@ from django.db import transaction
 
 from portal import audit, clock
 from portal.models import AuditEvent, Clinic
+from portal.statistics import count_rows_of
 from procedures.loading.catalogue import CATALOGUE, Catalogue, Row
 from procedures.loading.clinic_words import keep_clinic_words
 from procedures.loading.exercises import load_exercises
@@ -39,6 +40,7 @@ def load_catalogue(*, folder: Path = CATALOGUE, force: bool = False) -> LoadRepo
         load_exercises(catalogue, force=force, report=report)
         for clinic in Clinic.objects.all():
             _draft_all(catalogue, clinic, force=force, report=report)
+        count_rows_of("procedures")
     return report
 
 
