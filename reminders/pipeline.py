@@ -1,4 +1,4 @@
-"""From due to sent: claim under a lease, ask the gates, make the mails, send, record each outcome.
+"""From due to sent: claim (`claiming`), ask the gates, make the mails, send, record each outcome.
 
 The database is the truth. Every function here may run twice, or at once on many workers: a row is
 changed only from the state, and by the holder of the claim, that the change starts from.
@@ -22,7 +22,7 @@ from functools import cache, partial
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from portal.mail import Answer, Mail
@@ -31,6 +31,7 @@ from portal.smtp import Sender, open_sender
 from portal.wire import Delivery
 from reminders import boarding, counting, emails, gates, outcomes, pacing
 from reminders.aside import Aside
+from reminders.claiming import BATCH, claim
 from reminders.journal import Journal
 from reminders.letters import LEASE, Letter, compose, letters_of, store, write_items
 from reminders.loading import load
@@ -39,9 +40,8 @@ from reminders.outcomes import Tally, settle_objections
 
 logger = logging.getLogger(__name__)
 
-# Reminders claimed at once. A run begins with fewer: while they are read nothing is sent, and what one
-# worker holds no other helps with.
-BATCH = 250
+# A run begins with fewer reminders than a batch: while they are read nothing is sent, and what one worker
+# holds no other helps with.
 FIRST_BATCH = 50
 # Mails stored at once, and outcomes written down at once. The first are fewer: connections wait for them.
 HANDFUL = 100
@@ -313,32 +313,6 @@ def _send(run: Run, ids: list[uuid.UUID], desk: Desk) -> None:
     finally:
         run.write_down()
     desk.journal.begin(run.token)
-
-
-def claim(*, token: str, now: datetime, batch: int = BATCH) -> list[uuid.UUID]:
-    """Take the oldest due reminders, and all others that are due for the same people, under a lease.
-
-    What is due for one person goes in one mail, so it is claimed together. Returns their keys.
-    """
-    with transaction.atomic():
-        due = Reminder.objects.due(now)
-        if connection.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True)
-        first = list(due.values_list("id", "recipient_id")[:batch])
-        if not first:
-            return []
-        people = {recipient for _, recipient in first}
-        rest = Reminder.objects.due(now).filter(recipient__among=people)
-        if connection.features.has_select_for_update_skip_locked:
-            rest = rest.select_for_update(skip_locked=True)
-        ids = {row for row, _ in first} | set(rest.values_list("id", flat=True)[: 4 * batch])
-        Reminder.objects.filter(id__among=ids, state__in=("planned", "retrying")).update(
-            state=Reminder.State.CLAIMED,
-            claimed_by=token,
-            lease_until=timezone.now() + LEASE,
-            attempts=F("attempts") + 1,
-        )
-        return list(ids)
 
 
 def _verdict(row: Reminder, around: gates.Surroundings, channels: pacing.Channels) -> gates.Verdict:

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
 
 from patients.models import Episode
-from reminders import actions, pipeline
+from reminders import actions, claiming, pipeline
 from reminders.models import Message, Reminder
 from reminders.planning import plan_requested
 from reminders.reconciler import reconcile
@@ -85,6 +85,55 @@ def test_three_dispatchers_at_once_send_everything_once(clinic, smtp_server, mon
     }
     assert set(Reminder.objects.values_list("state", flat=True)) == {"sent"}
     assert Message.objects.count() == 24
+
+
+@pytest.mark.server
+def test_workers_that_claim_at_once_leave_one_persons_reminders_together(clinic):
+    """Each has found one of two reminders for the same person before either looks for the other."""
+    version = make_version(clinic, STEPS)
+    episode = make_episode(make_patient(clinic, email="reader@example.com"), version)
+    rows = [make_reminder(episode) for _ in range(2)]
+    both_have_looked, taken = threading.Barrier(2), []
+
+    def look(execute, sql, *args):
+        found = execute(sql, *args)
+        if "SKIP LOCKED" in sql and not both_have_looked.broken:
+            # Whoever is kept waiting outside does not come: then the first goes on alone.
+            with suppress(threading.BrokenBarrierError):
+                both_have_looked.wait(0.3)
+        return found
+
+    def claim(token):
+        with connection.execute_wrapper(look):
+            taken.append(pipeline.claim(token=token, now=NOW, batch=1))
+
+    at_once(lambda: claim("a"), lambda: claim("b"))
+
+    assert sorted(map(len, taken)) == [0, len(rows)]
+
+
+@pytest.mark.server
+def test_who_stands_still_in_a_claim_does_not_stop_the_others(clinic, monkeypatch):
+    monkeypatch.setattr(claiming, "_PATIENCE", 0.1)
+    rows = due(clinic, 2)
+    claimed, may_end, taken = threading.Event(), threading.Event(), []
+
+    def stand_still():
+        with transaction.atomic():
+            taken.extend(pipeline.claim(token="slow", now=NOW, batch=1))
+            claimed.set()
+            assert may_end.wait(30)
+
+    def claim():
+        assert claimed.wait(30)
+        try:
+            taken.extend(pipeline.claim(token="quick", now=NOW, batch=1))
+        finally:
+            may_end.set()
+
+    at_once(stand_still, claim)
+
+    assert sorted(taken) == sorted(row.pk for row in rows)
 
 
 def test_dispatchers_sweepers_and_planners_at_once_do_no_harm(clinic, smtp_server, monkeypatch):

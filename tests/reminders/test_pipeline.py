@@ -805,13 +805,3 @@ def test_a_mail_nobody_waits_for_any_more_ends_as_withdrawn(due, people):
 
     message.refresh_from_db()
     assert message.state == "withdrawn"
-
-
-def test_a_claim_takes_a_row_once(due):
-    due(3)
-
-    taken = pipeline.claim(token="a", now=NOW), pipeline.claim(token="b", now=NOW)
-    assert [len(ids) for ids in taken] == [3, 0]
-    assert set(Reminder.objects.filter(state="claimed").values_list("claimed_by", "attempts")) == {
-        ("a", 1)
-    }
