@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet, UUIDField
 from patients.models import Episode, ImagingRequest, Patient
 from portal.nesting import Nested, with_nested
 from portal.prepared import Listed, prepared
-from procedures.models import PathwayVersion, Step
+from procedures.models import NEEDS_FULL_VIEW, PathwayVersion, Step
 from procedures.offsets import Offset
 from reminders.planner import Case, Person, Repetition, Rule, Visit
 
@@ -38,6 +38,7 @@ _RELATIONS = (
     Nested(
         "patient__related_people",
         (
+            "scope",
             "starts_on",
             "ends_on",
             "ended_at",
@@ -94,6 +95,7 @@ def rule_of(step: Step) -> Rule:
         late_policy=step.late_policy,
         repeat_policy=step.repeat_policy,
         is_essential=step.is_essential,
+        needs_full_view=step.category in NEEDS_FULL_VIEW,
     )
 
 
@@ -152,7 +154,10 @@ def _people(patient: Patient) -> Iterable[Person]:
     for link in patient.related_people.all():
         if link.ended_at is None and link.user.is_active:
             zone = link.user.time_zone or clinic_zone
-            yield Person(link.user_id, zone, False, link.starts_on, link.ends_on, link.user.mail_at)
+            yield Person(
+                link.user_id, zone, False, link.starts_on, link.ends_on, link.user.mail_at,
+                has_full_view=link.scope == link.Scope.FULL,
+            )  # fmt: skip
 
 
 def _held(patient: Patient) -> Collection[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -84,13 +84,15 @@ class Rule:
     late_policy: str = LatePolicy.SKIP
     repeat_policy: str = RepeatPolicy.NEVER
     is_essential: bool = False
+    needs_full_view: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who may get mail about the patient; a carer from `starts_on` until before `ends_on`.
 
-    `mail_at` is the time of day at which they want mail that can come at any time.
+    `mail_at` is the time of day at which they want mail that can come at any time. Who does not have the
+    full view gets no step that needs it: its page would not be theirs.
     """
 
     id: UUID
@@ -99,6 +101,7 @@ class Person:
     starts_on: date = date.min
     ends_on: date | None = None
     mail_at: time | None = None
+    has_full_view: bool = True
 
     def is_live(self, on: date) -> bool:
         """Whether this person has access on the local day `on`."""
@@ -198,6 +201,8 @@ def _applies(rule: Rule, case: Case) -> bool:
 
 def _rows(rule: Rule, case: Case, now: datetime) -> Iterator[Desired]:
     today = case.today(now)
+    if rule.needs_full_view:
+        case = replace(case, people=[person for person in case.people if person.has_full_view])
     for occurrence in _occurrences(rule, case):
         for person in recipients(rule.recipients, case, _day_of_access(rule, occurrence, today)):
             yield _row(rule, case, occurrence, person, now)

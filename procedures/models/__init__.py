@@ -12,6 +12,7 @@ from procedures.models.pathways import Pathway, PathwayVersion, Step, StepText
 from procedures.models.questionnaires import Question, Questionnaire, RedFlagRule, Severity
 from procedures.models.vocabulary import (
     ANCHOR_PATTERN,
+    NEEDS_FULL_VIEW,
     Audience,
     Category,
     LatePolicy,
@@ -23,6 +24,7 @@ from procedures.models.vocabulary import (
 
 __all__ = [
     "ANCHOR_PATTERN",
+    "NEEDS_FULL_VIEW",
     "Audience",
     "CatalogueRow",
     "Category",

@@ -34,6 +34,10 @@ class Category(models.TextChoices):
     CHECK_IN = "check_in", _("Check-ins")
 
 
+# What only those fill in who may see everything; nobody else is asked to.
+NEEDS_FULL_VIEW = frozenset({Category.CHECK_IN})
+
+
 class Unit(models.TextChoices):
     """Units of an offset. Months and years are calendar ones: the day is cut to the month's last."""
 

@@ -282,6 +282,27 @@ def test_from_the_day_of_coming_of_age_the_mail_is_the_patients():
     assert [row.key.recipient_id for row in rows] == [MOTHER, PATIENT]
 
 
+def test_a_step_that_needs_the_full_view_goes_to_who_has_it():
+    partly = carer(FATHER, has_full_view=False)
+    steps = [rule("visit"), rule("form", needs_full_view=True)]
+
+    rows = plan(steps, child(carer(), partly), NOW)
+
+    assert [(row.key.step, row.key.recipient_id) for row in rows] == [
+        ("form", MOTHER),
+        ("visit", MOTHER),
+        ("visit", FATHER),
+    ]
+
+
+def test_where_no_carer_has_the_full_view_the_young_person_gets_what_needs_it():
+    partly = carer(has_full_view=False)
+
+    rows = plan([rule(needs_full_view=True)], child(patient(), partly), NOW)
+
+    assert [row.key.recipient_id for row in rows] == [PATIENT]
+
+
 def test_a_carer_gets_what_falls_inside_their_access_and_nothing_else():
     short = carer(starts_on=SURGERY + timedelta(days=1), ends_on=SURGERY + timedelta(days=3))
 

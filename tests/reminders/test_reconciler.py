@@ -351,6 +351,19 @@ def test_ending_a_parents_access_drops_their_rows_and_keeps_the_others(planned):
     assert set(states) == {(planned.mother.id, "planned"), (planned.father.id, "cancelled")}
 
 
+def test_a_parent_who_may_not_see_everything_is_not_asked_to_check_in(planned):
+    RelatedPerson.objects.filter(user=planned.father).update(scope="appointments")
+
+    records.set_anchor(
+        episode=planned.child_episode, anchor="discharge", on=date(2026, 5, 1), by=planned.clerk,
+        now=planned.now,
+    )  # fmt: skip
+    plan_requested(now=planned.now)
+
+    checks = Reminder.objects.filter(episode=planned.child_episode, category="check_in")
+    assert {row.recipient for row in checks.open()} == {planned.mother}
+
+
 def test_a_parent_linked_again_gets_their_rows_back(planned):
     before = rows(planned.child_episode)
     link = RelatedPerson.objects.get(patient=planned.child, user=planned.father)
