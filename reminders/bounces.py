@@ -31,6 +31,8 @@ _PROVIDERS_KINDS = {
     "rejected": Kind.BOUNCED,
     "failed": Kind.BOUNCED,
     "complained": Kind.COMPLAINED,
+    # By the provider's own link: not wanted, whichever way it was said.
+    "unsubscribed": Kind.COMPLAINED,
     "deferred": Kind.DELAYED,
 }
 # What stands for a code where they quote none.

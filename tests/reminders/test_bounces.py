@@ -419,6 +419,17 @@ def test_a_providers_complaint_switches_off(message, provider):
     assert Preference.objects.get().is_on is False
 
 
+def test_who_unsubscribes_by_the_providers_own_link_gets_no_more_of_it(message, provider):
+    webhook(
+        message, RecordType="SubscriptionChange", Recipient="pat@example.com", SuppressSending=True,
+        SuppressionReason="ManualSuppression",
+    )  # fmt: skip
+
+    choice = Preference.objects.get()
+    assert (choice.category, choice.is_on) == (message.category, False)
+    assert not Suppression.objects.exists()
+
+
 @pytest.mark.parametrize("secret", ["", "stepwise:wrong", "nobody:"])
 def test_a_webhook_without_the_secret_is_refused(message, provider, secret):
     assert webhook(message, secret=secret).status_code == 400
