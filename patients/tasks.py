@@ -14,6 +14,7 @@ from patients.actions import (
     escalate_alerts,
     imports,
     plan_access_notices,
+    request_plans_of_the_grown_up,
     send_access_notices,
     sync_tasks,
 )
@@ -48,6 +49,12 @@ def work_on_imports() -> int:
 def empty_imports() -> int:
     """Delete the rows of lists that have lain long enough. Returns of how many lists."""
     return imports.empty_old(now=clock.now())
+
+
+@shared_task
+def plan_for_adults() -> int:
+    """Have plans worked out again that hang on an age which somebody has just reached. Returns of how many episodes."""
+    return request_plans_of_the_grown_up(now=clock.now())
 
 
 @shared_task

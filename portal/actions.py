@@ -339,6 +339,11 @@ def invite_staff(
     return invite(user=user, clinic=clinic, by=by, now=now)
 
 
+# What has to be done when an account was closed or opened. Plans belong to apps that this one must not
+# import; they add themselves when they are ready.
+AFTER_CLOSING: list[Callable[[User, datetime], None]] = []
+
+
 @transaction.atomic
 def set_active(*, user: User, is_active: bool, clinic: Clinic, by: User, reason: str = "") -> None:
     """Close an account, so that nobody can sign in with it, or open it again. Raises ValidationError."""
@@ -347,14 +352,15 @@ def set_active(*, user: User, is_active: bool, clinic: Clinic, by: User, reason:
     before, user.is_active = user.is_active, is_active
     user.save(update_fields=["is_active"])
     start_new_round(user)
+    for plan_again in AFTER_CLOSING:
+        plan_again(user, clock.now())
     audit.record(
         Action.UPDATE, "user.set_active", by=by, obj=user, clinic=clinic,
         before={"is_active": before}, after={"is_active": is_active}, reason=reason,
     )  # fmt: skip
 
 
-# What has to be done when a clinic's zone or sending window changed. Plans belong to apps that this
-# one must not import; they add themselves when they are ready.
+# The same where a clinic's zone or sending window changed.
 AFTER_TIMING: list[Callable[[Clinic, datetime], None]] = []
 _TIMING = frozenset({"time_zone", "sending_from", "sending_until"})
 

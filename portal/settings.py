@@ -350,6 +350,7 @@ CELERY_BEAT_SCHEDULE = {
     "check_balance": tick("reminders.tasks.check_balance", 15 * 60),
     "work_on_imports": tick("patients.tasks.work_on_imports", 3),
     "empty_imports": tick("patients.tasks.empty_imports", 24 * 60 * 60),
+    "plan_for_adults": tick("patients.tasks.plan_for_adults", 24 * 60 * 60),
     "seal_audit": tick("portal.tasks.seal_audit", 15),
     "check_audit": tick("portal.tasks.check_audit", 30),
     "check_audit_daily": tick("portal.tasks.check_audit_daily", 24 * 60 * 60),

@@ -31,7 +31,12 @@ from patients.actions.exercises import (
 from patients.actions.feeds import end_feed, note_fetch, reset_feed
 from patients.actions.holds import lift_hold, place_hold
 from patients.actions.imaging import record_result, release_result
-from patients.actions.notes import request_plan, request_plans_of_clinic
+from patients.actions.notes import (
+    request_plan,
+    request_plans_of_clinic,
+    request_plans_of_person,
+    request_plans_of_the_grown_up,
+)
 from patients.actions.people import (
     account_for,
     birth_dates_of,
@@ -107,6 +112,8 @@ __all__ = [
     "reply_to_question",
     "request_plan",
     "request_plans_of_clinic",
+    "request_plans_of_person",
+    "request_plans_of_the_grown_up",
     "reset_feed",
     "resolve_alert",
     "resolve_task",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from patients.actions.tasks import sync_tasks
-from patients.models import Episode, Patient, PlanRequest
+from patients.models import ADULT_AT, Episode, Patient, PlanRequest
 from portal import audit, clock
 from portal.models import AuditEvent, Clinic, User
+from procedures.offsets import Offset
 
 Action = AuditEvent.Action
 
@@ -70,6 +73,32 @@ def request_plans_of_clinic(clinic: Clinic, now: datetime) -> None:
     """Note it for every open episode of a clinic: its zone or its sending window changed."""
     episodes = Episode.objects.open().filter(patient__clinic=clinic)
     request_plan(*episodes, reason="clinic.timing", now=now)
+
+
+def request_plans_of_person(user: User, now: datetime) -> None:
+    """Note it for whoever somebody is, or cares for: their account was closed, or opened again."""
+    cared_for = Q(
+        patient__related_people__user=user, patient__related_people__ended_at__isnull=True
+    )
+    episodes = Episode.objects.open().filter(Q(patient__user=user) | cared_for).distinct()
+    request_plan(*episodes, reason="user.set_active", now=now)
+
+
+# For so long after an 18th birthday it is noted anew each day: a tick may be lost.
+JUST_GROWN_UP = timedelta(days=3)
+
+
+def request_plans_of_the_grown_up(now: datetime) -> int:
+    """Note it for patients without a day of surgery who have just come of age. Returns for how many episodes.
+
+    Until that day is known, what is meant for children or for adults hangs on their age of today.
+    """
+    long_ago, today = Offset(-ADULT_AT, "years"), now.date()
+    born = (long_ago.added_to(today - JUST_GROWN_UP), long_ago.added_to(today))
+    undated = Episode.objects.open().exclude(anchor_dates__anchor="surgery")
+    episodes = undated.filter(patient__birth_date__range=born)
+    request_plan(*episodes, reason="patient.grown_up", now=now)
+    return len(episodes)
 
 
 def record(
