@@ -14,7 +14,7 @@ from django.db import connection
 
 from patients.models import AnchorDate, Episode
 from portal.smtp import Sender, SmtpSender
-from reminders import actions, boarding, pipeline
+from reminders import actions, boarding, claiming, pipeline
 from reminders.models import Reminder
 from reminders.planning import plan_requested
 from reminders.reconciler import reconcile_all
@@ -47,9 +47,9 @@ class Moments:
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
         """Look over the shoulder of every run from here on."""
-        claim, board = pipeline.claim, boarding.board
+        claim, board = claiming.claim, boarding.board
 
-        def claiming(**options: Any) -> list[UUID]:
+        def claim_(**options: Any) -> list[UUID]:
             ids = claim(**options)
             self.claimed_at |= dict.fromkeys(ids, time.monotonic())
             return ids
@@ -60,7 +60,7 @@ class Moments:
             self.asked_at |= dict.fromkeys(aboard, began_at)
             return aboard
 
-        patch.setattr(pipeline, "claim", claiming)
+        patch.setattr(pipeline, "claim", claim_)
         patch.setattr(boarding, "board", boarding_)
 
 
