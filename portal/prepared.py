@@ -7,14 +7,18 @@ than the database's answers and the page together (docs/decisions/0133).
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Expression, Field, Model, QuerySet, Value
+from django.db.models.sql import DeleteQuery
 
 from portal.prepared_rows import Read, reader_of
 
@@ -112,8 +116,81 @@ class prepared(Generic[Row]):  # noqa: N801 - a decorator
         connection = connections[DEFAULT_DB_ALIAS]
         made = _made(self.rows, DEFAULT_DB_ALIAS, connection.vendor)
         with connection.cursor() as cursor:
-            cursor.execute(made.sql, _filled(made.parameters, values, connection))
+            sql = self._statement(connection, made)
+            cursor.execute(sql, _filled(made.parameters, values, connection))
             return made.read(cursor.fetchall())
+
+    def _statement(self, connection: Any, made: _Made) -> str:
+        return made.sql
+
+
+class planned_once(prepared[Row]):  # noqa: N801 - a decorator
+    """The same for a query that takes PostgreSQL longer to plan than to answer: each connection plans it once.
+
+    Its plan must be good for any values of the blanks. Behind a pooler, which may give each transaction
+    another of its connections, it is planned each time.
+    """
+
+    def _statement(self, connection: Any, made: _Made) -> str:
+        calls = _calls(connection) if connection.vendor == "postgresql" else None
+        if calls is None:
+            return made.sql
+        if made.sql not in calls:
+            # The function's own name, so that the server's log says what was asked.
+            name = f"{self.rows.__module__}.{self.rows.__qualname__}"
+            calls[made.sql] = _plan(connection, made, connection.ops.quote_name(name))
+        return calls[made.sql]
+
+
+# What calls each query that is planned, by PostgreSQL's own connections, for as long as they live; None behind
+# a pooler.
+_planned: WeakKeyDictionary[Any, dict[str, str] | None] = WeakKeyDictionary()
+
+
+def _calls(connection: Any) -> dict[str, str] | None:
+    """What calls the queries that are planned on this connection, by their SQL; None where none can be kept."""
+    session = connection.connection
+    if session not in _planned:
+        (process,) = session.execute("SELECT pg_backend_pid()").fetchone()
+        # A pooler cannot have named, when it was asked for a connection, the process that answers now.
+        _planned[session] = {} if process == session.info.backend_pid else None
+    return _planned[session]
+
+
+def _plan(connection: Any, made: _Made, name: str) -> str:
+    """Have a query planned under a name, and return what calls it."""
+    number = count(1)
+    query = re.sub("%[s%]", lambda place: f"${next(number)}" if place[0] == "%s" else "%", made.sql)
+    # Not by Django's cursor: it asks nothing, and is not counted among the questions.
+    with connection.wrap_database_errors:
+        connection.connection.execute(f"PREPARE {name} AS {query}")
+    return f"EXECUTE {name} ({', '.join(['%s'] * len(made.parameters))})"
+
+
+class deleting:  # noqa: N801 - a decorator
+    """Makes a function that gives a query set into one that deletes its rows, for the values of its blanks.
+
+    Straight from the table: for rows on which no others hang, and of which nobody wants to hear.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.__doc__ = rows.__doc__
+
+    def __call__(self, **values: Any) -> int:
+        """Delete them, and return how many there were. Raises KeyError for a blank without a value."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        sql, parameters = _deletion(self.rows, DEFAULT_DB_ALIAS, connection.vendor)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _filled(parameters, values, connection))
+            return cursor.rowcount
+
+
+@lru_cache(maxsize=16)
+def _deletion(rows: Rows, alias: str, _vendor: str) -> tuple[str, tuple[Any, ...]]:
+    query = rows().query.chain(DeleteQuery)
+    sql, parameters = query.get_compiler(connection=connections[alias]).as_sql()
+    return sql, tuple(parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ def reader_of(rows: QuerySet[Any, Any], compiler: Any, alias: str) -> Read:
     make = _maker(rows, compiler, alias)
     conversions = _conversions(compiler, alias)
     width = compiler.col_count
+    if make is tuple and not conversions:
+        return lambda found: [row[:width] for row in found]
 
     def read(found: Iterable[Values]) -> list[Any]:
         return [make(row) for row in _converted(found, conversions, width)]

@@ -18,6 +18,8 @@ from django.db.models import DateField, DurationField, Field, JSONField, Model, 
 from portal.lookups import array_of_days, array_of_keys
 
 M = TypeVar("M", bound=Model)
+# So many new rows are not worth a COPY.
+FEW = 5
 
 
 def insert_all(model: type[M], rows: Sequence[M]) -> None:
@@ -33,7 +35,8 @@ def insert_all(model: type[M], rows: Sequence[M]) -> None:
             for field in model._meta.concrete_fields
             if not (field.primary_key and rows[0].pk is None)
         ]
-        _copy(model, fields, _values(fields, rows))
+        write = _insert if len(rows) <= FEW else _copy
+        write(model, fields, _values(fields, rows))
 
 
 def insert_rows(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -98,6 +101,20 @@ def _copy(
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(sql) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def _insert(
+    model: type[Model], fields: Sequence[Field[Any, Any]], rows: Iterable[Sequence[Any]]
+) -> None:
+    """One INSERT, which goes to the server and back once and not twice."""
+    values = list(rows)
+    names = ", ".join(f'"{field.column}"' for field in fields)
+    places = f"({', '.join(['%s'] * len(fields))})"
+    sql = (
+        f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES {", ".join([places] * len(values))}'  # noqa: S608
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [value for row in values for value in row])
 
 
 def _each(sql: str, fields: Sequence[Field[Any, Any]], rows: Iterable[Sequence[Any]]) -> None:

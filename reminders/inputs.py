@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet, UUIDField
 
 from patients.models import Episode, ImagingRequest, Patient
 from portal.nesting import Nested, with_nested
-from portal.prepared import Listed, prepared
+from portal.prepared import Listed, planned_once
 from procedures.models import NEEDS_FULL_VIEW, PathwayVersion, Step
 from procedures.offsets import Offset
 from reminders.planner import Case, Person, Repetition, Rule, Visit
@@ -57,7 +57,7 @@ def read_episodes(ids: Iterable[UUID]) -> list[Episode]:
     return _episodes(ids=ids)
 
 
-@prepared
+@planned_once
 def _episodes() -> QuerySet[Episode, Episode]:
     """Put into SQL once: that takes longer than asking the database."""
     rows = Episode.objects.select_related("patient__clinic", "patient__user", "version")

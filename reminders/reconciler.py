@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet, UUIDField
 
 from patients.models import Episode, PlanRequest
-from portal.prepared import Listed, prepared
+from portal.prepared import Listed, deleting, planned_once, prepared
 from reminders import telling
 from reminders.bulk import insert_all, insert_rows, update_rows
 from reminders.changes import news_of
@@ -96,7 +96,7 @@ def reconcile_all(
     """
     locked = _lock(episodes=ids)
     # Taken away before anything is read: a change that comes later leaves its own request standing.
-    PlanRequest.objects.filter(episode__in=locked).delete()
+    _take_requests(episodes=locked)
     stored = _existing(locked, lock=True)
     episodes = read_episodes(locked)
     diffs = {}
@@ -109,11 +109,17 @@ def reconcile_all(
     return diffs
 
 
-@prepared
+@planned_once
 def _lock() -> QuerySet[Episode, UUID]:
     """Lock these episodes, in order."""
     rows = Episode.objects.filter(id__in=_EPISODES).order_by("id").select_for_update()
     return rows.values_list("id", flat=True)
+
+
+@deleting
+def _take_requests() -> QuerySet[PlanRequest, PlanRequest]:
+    """Take away what asked for these plans."""
+    return PlanRequest.objects.filter(episode__in=_EPISODES)
 
 
 def _existing(ids: Sequence[UUID], *, lock: bool = False) -> Mapping[UUID, list[Existing]]:
@@ -136,7 +142,7 @@ def _rows() -> QuerySet[Reminder, tuple[Any, ...]]:
     return _of_steps()
 
 
-@prepared
+@planned_once
 def _locked_rows() -> QuerySet[Reminder, tuple[Any, ...]]:
     """In order, as the dispatcher locks them; and without barring notes of decisions about them."""
     return _of_steps().order_by("id").select_for_update(no_key=True)

@@ -61,10 +61,9 @@ def applied(rows, diff):
         if not item.writes:
             continue
         if item.change is Change.DROPPED:
-            after[item.existing.id] = replace(item.existing, state="cancelled", reason=DROPPED)
+            after[item.existing.id] = item.existing._replace(state="cancelled", reason=DROPPED)
         elif item.change is Change.KEPT:
-            after[item.existing.id] = replace(
-                stored(item.desired),
+            after[item.existing.id] = stored(item.desired)._replace(
                 **{
                     name: getattr(item.existing, name)
                     for name in ("id", "state", "reason", "correction", "message_id")
@@ -72,9 +71,9 @@ def applied(rows, diff):
                 valid_until=item.valid_until,
             )
         else:
-            new = replace(stored(item.desired), correction=item.correction)
+            new = stored(item.desired)._replace(correction=item.correction)
             if item.existing:
-                new = replace(new, id=item.existing.id, correction=item.existing.correction)
+                new = new._replace(id=item.existing.id, correction=item.existing.correction)
             after[new.id] = new
     return list(after.values())
 
@@ -82,7 +81,7 @@ def applied(rows, diff):
 def ended(rows, ends):
     """The rows with the ends that were drawn for them."""
     return [
-        replace(row, state=state, reason=reason, message_id=MESSAGE if has_message else None)
+        row._replace(state=state, reason=reason, message_id=MESSAGE if has_message else None)
         for row, (state, reason, has_message) in zip(rows, ends, strict=False)
     ] + rows[len(ends) :]
 
@@ -168,7 +167,7 @@ def test_corrections_come_to_an_end(first, second, now, moves):
         wanted = plan([step], case(anchors={"surgery": second if to_second else first}), now)
         rows = applied(rows, compare(rows, wanted))
         rows = [
-            replace(row, state="sent", message_id=MESSAGE) if row.waits else row for row in rows
+            row._replace(state="sent", message_id=MESSAGE) if row.waits else row for row in rows
         ]
         told.append(len([row for row in rows if row.state == "sent"]))
 

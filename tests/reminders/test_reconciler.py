@@ -616,7 +616,8 @@ def test_what_changes_while_a_plan_is_made_is_planned_next(people):
 
     def change_after_the_patient_was_read(execute, sql, params, many, context):
         result = execute(sql, params, many, context)
-        if not reads and "patients_patient" in sql and sql.startswith("SELECT"):
+        is_reading = "patients_patient" in sql or "inputs._episodes" in sql
+        if not reads and is_reading and sql.startswith(("SELECT", "EXECUTE")):
             reads.append(sql)
             records.update_patient(
                 patient=people.patient, by=people.clerk, now=people.now, uses_nicotine=False

@@ -1,0 +1,121 @@
+"""Queries that PostgreSQL plans once for a connection, and rows that are deleted straight from their table."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection, models, transaction
+from django.db.models.expressions import RawSQL
+
+from patients.models import Patient, PlanRequest
+from portal import prepared as prepared_queries
+from portal.prepared import Blank, Listed, deleting, planned_once, prepared
+
+pytestmark = pytest.mark.django_db
+
+
+def _named():
+    rows = Patient.objects.filter(
+        given_name__in=Listed("names", models.CharField()),
+        family_name=Blank("family", models.CharField()),
+        merged_into=None,
+    )
+    rows = rows.annotate(all_of_it=RawSQL("'100%%'", []))
+    return rows.order_by("given_name").values_list("given_name", "drives", "all_of_it")
+
+
+class Sql(list):
+    """What is asked of the database, question by question."""
+
+    def __call__(self, execute, sql, params, many, context):
+        self.append(sql)
+        return execute(sql, params, many, context)
+
+
+@pytest.fixture
+def asked():
+    sql = Sql()
+    with connection.execute_wrapper(sql):
+        yield sql
+
+
+@pytest.fixture
+def fresh():
+    """A connection that has planned nothing yet."""
+    if connection.vendor == "postgresql":
+        connection.cursor().execute("DEALLOCATE ALL")
+    prepared_queries._planned.clear()
+
+
+def test_it_finds_the_same_each_time_with_the_values_of_that_time(people, fresh):
+    query, ordinary = planned_once(_named), prepared(_named)
+    for names in (["Kim", "Sasha"], ["Kim"], [], ["' OR 1=1 --"], ["Sasha", "Kim", "Otto"]):
+        values = {"names": names, "family": "Kidd"}
+        assert query(**values) == ordinary(**values)
+    assert query(names=["Kim"], family="Kidd") == [("Kim", people.child.drives, "100%")]
+
+
+def test_each_question_is_one(people, fresh, asked):
+    query = planned_once(_named)
+
+    for _ in range(3):
+        query(names=["Kim"], family="Kidd")
+
+    assert len(asked) == 3
+
+
+@pytest.mark.server
+def test_it_is_planned_once_for_a_connection(people, fresh, asked):
+    query = planned_once(_named)
+
+    for _ in range(3):
+        query(names=["Kim"], family="Kidd")
+
+    name = "tests.portal.test_planned_once._named"
+    assert {sql.split(" (")[0] for sql in asked} == {f'EXECUTE "{name}"'}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_prepared_statements")
+        assert cursor.fetchall() == [(name,)]
+
+
+@pytest.mark.server
+def test_it_holds_good_for_the_next_transaction_whatever_became_of_the_last(people, fresh):
+    query = planned_once(_named)
+    with transaction.atomic():
+        query(names=["Kim"], family="Kidd")
+        transaction.set_rollback(True)
+
+    assert len(query(names=["Kim"], family="Kidd")) == 1
+
+
+class Pooled:
+    """A connection to a pooler, which cannot know the process that answers."""
+
+    def __init__(self, real):
+        self.execute = real.execute
+        self.info = SimpleNamespace(backend_pid=real.info.backend_pid + 1)
+
+
+@pytest.mark.server
+def test_behind_a_pooler_no_plan_is_kept(people, fresh):
+    pooled = SimpleNamespace(vendor="postgresql", connection=Pooled(connection.connection))
+    made = SimpleNamespace(sql="SELECT 1", parameters=())
+
+    assert planned_once(_named)._statement(pooled, made) == "SELECT 1"
+
+
+@deleting
+def _asked_for():
+    return PlanRequest.objects.filter(episode__in=Listed("episodes", models.UUIDField()))
+
+
+def test_rows_are_deleted_and_counted_in_one_question(people, asked):
+    ours, others = people.episode, people.other_episode
+    before = PlanRequest.objects.filter(episode=ours).count()
+    asked.clear()
+
+    assert _asked_for(episodes=[ours.pk]) == before > 0
+
+    assert len(asked) == 1
+    assert _asked_for(episodes=[]) == 0
+    assert not PlanRequest.objects.filter(episode=ours).exists()
+    assert PlanRequest.objects.filter(episode=others).exists()
