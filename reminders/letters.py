@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,13 +120,21 @@ def store(letters: Sequence[Letter], now: datetime, kept: set[UUID] | None = Non
     new = [letter for letter in letters if letter.message is None]
     sheets = _sheets_beyond(kept, letters)
     with transaction.atomic():
-        if sheets:
-            # Another worker may be storing the same one.
-            Sheet.objects.bulk_create(sheets.values(), ignore_conflicts=True)
+        _store_sheets(sheets)
         for letter in again:
             _write_anew(letter)
         insert_all(Message, [_new_message(letter, now) for letter in new])
     kept.update(sheets)
+
+
+def _store_sheets(sheets: Mapping[UUID, Sheet]) -> None:
+    """Store these, unless another worker has, or is about to; each waits for the other to decide.
+
+    In the order of their keys: with an order each of their own, two would wait for each other for ever.
+    """
+    if sheets:
+        in_order = [sheets[key] for key in sorted(sheets)]
+        Sheet.objects.bulk_create(in_order, ignore_conflicts=True)
 
 
 def _sheets_beyond(kept: Collection[UUID], letters: Iterable[Letter]) -> dict[UUID, Sheet]:

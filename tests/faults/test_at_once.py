@@ -2,17 +2,19 @@
 
 import random
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from patients.models import Episode
-from reminders import actions, claiming, pipeline
-from reminders.models import Message, Reminder
+from reminders import actions, claiming, letters, pipeline
+from reminders.models import Message, Reminder, Sheet
 from reminders.planning import plan_requested
 from reminders.reconciler import reconcile
 from tests.factories import (
@@ -110,6 +112,45 @@ def test_workers_that_claim_at_once_leave_one_persons_reminders_together(clinic)
     at_once(lambda: claim("a"), lambda: claim("b"))
 
     assert sorted(map(len, taken)) == [0, len(rows)]
+
+
+@pytest.mark.server
+def test_workers_that_store_the_same_sheets_do_not_wait_for_each_other(clinic):
+    """One has stored the first and is about to store the second; the other has them the other way round."""
+    first, second = (Sheet(id=UUID(int=number), text=[], html=[]) for number in (1, 2))
+    is_first_there = threading.Event()
+
+    def one_after_the_other():
+        with transaction.atomic():
+            letters._store_sheets({first.pk: first})
+            is_first_there.set()
+            assert waits_for_a_lock(30)
+            letters._store_sheets({second.pk: second})
+
+    def the_other_way_round():
+        assert is_first_there.wait(30)
+        letters._store_sheets({second.pk: second, first.pk: first})
+
+    at_once(one_after_the_other, the_other_way_round)
+
+    assert Sheet.objects.count() == 2
+
+
+def waits_for_a_lock(seconds):
+    """Whether, within so many seconds, a connection to this database waits for another."""
+    sql = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    for _ in range(seconds * 20):
+        with connection.cursor() as cursor:
+            # Within a transaction it would be what it was the first time.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(sql)
+            if cursor.fetchone()[0]:
+                return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.mark.server
