@@ -157,6 +157,11 @@ def _calls(connection: Any) -> dict[str, str] | None:
     return _planned[session]
 
 
+def keeps_plans(connection: Any) -> bool:
+    """Whether what is planned or set on an open connection holds for as long as it lives."""
+    return connection.vendor == "postgresql" and _calls(connection) is not None
+
+
 def _plan(connection: Any, made: _Made, name: str) -> str:
     """Have a query planned under a name, and return what calls it."""
     number = count(1)

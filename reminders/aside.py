@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from django.db import DatabaseError, connection
 
+from portal.prepared import keeps_plans
+
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -55,10 +57,22 @@ class Aside:
 def _connect() -> bool:
     try:
         connection.ensure_connection()
+        _ask_by_keys()
     except DatabaseError:
         logger.warning("no further connection to the database: sending goes on with one")
         return False
     return True
+
+
+def _ask_by_keys() -> None:
+    """Have every row looked up in an index, as is right for single ones among many.
+
+    A plan is kept as long as the connection. One made while a table has a page or two, as that of messages has
+    in a clinic's first run, would read all of it for each mail, however many there are by then.
+    """
+    if keeps_plans(connection):
+        with connection.cursor() as cursor:
+            cursor.execute("SET enable_seqscan = off")
 
 
 def _hang_up() -> None:

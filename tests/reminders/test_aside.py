@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from contextlib import closing
 
 import pytest
 from django.db import OperationalError, connection
@@ -98,6 +99,24 @@ def test_what_could_not_be_stored_goes_in_the_next_run(due, smtp_server, monkeyp
     assert Counter(mail.recipients[0] for mail in smtp_server.delivered) == everybody_once()
     # What was made and never begun belongs to nobody, and `recover` clears it away.
     assert not Message.objects.exclude(state="sent").exclude(reminders=None).exists()
+
+
+def looks_through_tables():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW enable_seqscan")
+        return cursor.fetchone() == ("on",)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_is_asked_aside_is_looked_up_and_the_rest_as_the_server_likes(monkeypatch, keeps):
+    """Behind a pooler the connection is somebody else's next, and is left as it was."""
+    monkeypatch.setattr(aside, "keeps_plans", lambda connection: keeps)
+    with closing(aside.Aside()) as questions:
+        questions.open()
+
+        assert questions.do(looks_through_tables).result() is not keeps
+    assert looks_through_tables()
 
 
 @pytest.mark.server
