@@ -154,6 +154,10 @@ def _calls(connection: Any) -> dict[str, str] | None:
         (process,) = session.execute("SELECT pg_backend_pid()").fetchone()
         # A pooler cannot have named, when it was asked for a connection, the process that answers now.
         _planned[session] = {} if process == session.info.backend_pid else None
+        if _planned[session] is not None:
+            # Or each plan would be weighed against a new one, which the server thinks cheap to make. A transaction
+            # that is rolled back takes this with it: that costs time, and nothing else.
+            session.execute("SET plan_cache_mode = force_generic_plan")
     return _planned[session]
 
 
@@ -163,12 +167,20 @@ def keeps_plans(connection: Any) -> bool:
 
 
 def _plan(connection: Any, made: _Made, name: str) -> str:
-    """Have a query planned under a name, and return what calls it."""
+    """Have a query planned under a name, and return what calls it.
+
+    It is planned for tables that have grown, whatever their size is now: a plan that reads a small table from
+    end to end would be kept while it fills.
+    """
     number = count(1)
     query = re.sub("%[s%]", lambda place: f"${next(number)}" if place[0] == "%s" else "%", made.sql)
+    nothing = ", ".join(["NULL"] * len(made.parameters))
     # Not by Django's cursor: it asks nothing, and is not counted among the questions.
     with connection.wrap_database_errors:
-        connection.connection.execute(f"PREPARE {name} AS {query}")
+        connection.connection.execute(
+            f"PREPARE {name} AS {query}; SET enable_seqscan = off; EXPLAIN EXECUTE {name} ({nothing}); "
+            "RESET enable_seqscan"
+        )
     return f"EXECUTE {name} ({', '.join(['%s'] * len(made.parameters))})"
 
 

@@ -9,6 +9,7 @@ from django.db.models.expressions import RawSQL
 from patients.models import Patient, PlanRequest
 from portal import prepared as prepared_queries
 from portal.prepared import Blank, Listed, deleting, planned_once, prepared
+from portal.statistics import count_rows_of
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +76,26 @@ def test_it_is_planned_once_for_a_connection(people, fresh, asked):
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM pg_prepared_statements")
         assert cursor.fetchall() == [(name,)]
+
+
+def _of_key():
+    return Patient.objects.filter(pk=Blank("key", models.UUIDField())).values_list("given_name")
+
+
+@pytest.mark.server
+def test_its_plan_is_for_tables_that_have_grown(people, fresh):
+    """This one is so small that the server would rather read it from end to end."""
+    count_rows_of("patients")
+    query, key = planned_once(_of_key), people.child.pk
+    assert query(key=key) == [("Kim",)]
+
+    with connection.cursor() as cursor:
+        name = "tests.portal.test_planned_once._of_key"
+        cursor.execute(f"EXPLAIN EXECUTE \"{name}\" ('{key}')")
+        plan = cursor.fetchall()
+        assert "Index Scan" in str(plan)
+        cursor.execute("SHOW enable_seqscan")
+        assert cursor.fetchone() == ("on",)
 
 
 @pytest.mark.server
