@@ -17,9 +17,10 @@ from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Expression, Field, Model, QuerySet, Value
+from django.db.models import Expression, Field, Model, QuerySet, UUIDField, Value
 from django.db.models.sql import DeleteQuery
 
+from portal.lookups import array_of_keys
 from portal.prepared_rows import Read, reader_of
 
 Rows = Callable[[], QuerySet[Any, Any]]
@@ -56,6 +57,8 @@ class Listed(Blank):
 
     def filled(self, value: Iterable[Any], connection: Any) -> Any:
         """The parameter for all the values together."""
+        if connection.vendor == "postgresql" and isinstance(self.output_field, UUIDField):
+            return array_of_keys(value)
         each = [super(Listed, self).filled(one, connection) for one in value]
         return json.dumps(each) if connection.vendor == "sqlite" else each
 

@@ -11,11 +11,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import CharField, DateTimeField, QuerySet, UUIDField
+
 from patients.models import ExerciseLog, PlanRequest, Prescription, RelatedPerson, StepResponse
+from portal.prepared import Blank, Listed, prepared
 from procedures.conditions import holds
 from reminders.models import Decision, Message, Preference, Reminder, Suppression
 from reminders.planner import next_in_window
@@ -24,6 +27,9 @@ EXERCISES_LOGGED_TODAY = "exercises_logged_today"
 # What changed since is waited for: for so long it may take until the plan is worked out again.
 PLANNING_TAKES = timedelta(minutes=15)
 LOOK_AGAIN_IN = timedelta(minutes=1)
+
+_KEYS = Listed("keys", UUIDField())
+_SINCE = Blank("since", DateTimeField())
 
 
 class Verdict(NamedTuple):
@@ -61,53 +67,64 @@ class Surroundings:
         return cls(
             now=now,
             live_links=_live_links(people, now),
-            switched_off=frozenset(
-                Preference.objects.filter(user__among=people, is_on=False).values_list(
-                    "user_id", "category"
-                )
-            ),
-            suppressed=_suppressed({row.recipient.email for row in reminders}),
+            switched_off=frozenset(_switched_off(keys=people)),
+            suppressed=frozenset(_suppressed(addresses={row.recipient.email for row in reminders})),
             done=done,
             done_on=done_on,
             sent=_sent({row.recipient_id: row.reader_zone for row in reminders}, now),
             exercised=_exercised({row.episode_id for row in reminders if is_daily(row)}, now),
-            changing=_changing(zones, now),
+            changing=frozenset(_changing(keys=zones, since=now - PLANNING_TAKES)),
         )
 
 
-def _changing(episodes: Collection[UUID], now: datetime) -> frozenset[UUID]:
+@prepared
+def _changing() -> QuerySet[PlanRequest, UUID]:
     """The episodes that changed a short while ago and whose plan has not been worked out again."""
-    rows = PlanRequest.objects.filter(
-        episode__among=episodes, requested_at__gt=now - PLANNING_TAKES
+    rows = PlanRequest.objects.filter(episode__in=_KEYS, requested_at__gt=_SINCE).order_by()
+    return rows.values_list("episode_id", flat=True)
+
+
+@prepared
+def _switched_off() -> QuerySet[Preference, tuple[UUID, str]]:
+    rows = Preference.objects.filter(user__in=_KEYS, is_on=False).order_by()
+    return rows.values_list("user_id", "category")
+
+
+@prepared
+def _links() -> QuerySet[RelatedPerson, tuple[Any, ...]]:
+    rows = RelatedPerson.objects.filter(user__in=_KEYS, ended_at__isnull=True).order_by()
+    return rows.values_list(
+        "user_id", "patient_id", "starts_on", "ends_on", "patient__clinic__time_zone"
     )
-    return frozenset(rows.values_list("episode_id", flat=True))
 
 
 def _live_links(people: set[UUID], now: datetime) -> frozenset[tuple[UUID, UUID]]:
-    links = RelatedPerson.objects.filter(user__among=people, ended_at__isnull=True).values_list(
-        "user_id", "patient_id", "starts_on", "ends_on", "patient__clinic__time_zone"
-    )
     live = set()
-    for user_id, patient_id, starts_on, ends_on, zone in links:
+    for user_id, patient_id, starts_on, ends_on, zone in _links(keys=people):
         today = now.astimezone(ZoneInfo(zone)).date()
         if starts_on <= today and (ends_on is None or today < ends_on):
             live.add((user_id, patient_id))
     return frozenset(live)
 
 
-def _suppressed(addresses: set[str]) -> frozenset[str]:
-    rows = Suppression.objects.filter(address__among=addresses, lifted_at__isnull=True)
-    return frozenset(rows.values_list("address", flat=True))
+@prepared
+def _suppressed() -> QuerySet[Suppression, str]:
+    addresses = Listed("addresses", CharField())
+    rows = Suppression.objects.filter(address__in=addresses, lifted_at__isnull=True)
+    return rows.order_by().values_list("address", flat=True)
+
+
+@prepared
+def _responses() -> QuerySet[StepResponse, tuple[Any, ...]]:
+    rows = StepResponse.objects.filter(episode__in=_KEYS, answer=StepResponse.Answer.DONE)
+    return rows.order_by().values_list("episode_id", "step__key", "occurrence", "answered_at")
 
 
 def _done(
     zones: dict[UUID, ZoneInfo],
 ) -> tuple[frozenset[tuple[UUID, str, int]], frozenset[tuple[UUID, str, date]]]:
-    rows = StepResponse.objects.filter(episode__among=zones, answer=StepResponse.Answer.DONE)
     done, done_on = set(), set()
-    for episode_id, key, occurrence, moment in rows.values_list(
-        "episode_id", "step__key", "occurrence", "answered_at"
-    ):
+    for episode_id, key, occurrence, moment in _responses(keys=zones):
         done.add((episode_id, key, occurrence))
         done_on.add((episode_id, key, moment.astimezone(zones[episode_id]).date()))
     return frozenset(done), frozenset(done_on)
@@ -141,12 +158,16 @@ def _exercised(episodes: set[UUID], now: datetime) -> frozenset[tuple[UUID, date
 
 def _sent(zones: dict[UUID, ZoneInfo], now: datetime) -> Counter[tuple[UUID, date]]:
     """How many mails each person got on each of their local days lately."""
-    rows = Message.objects.filter(recipient__among=zones, sent_at__gt=now - timedelta(hours=26))
     return Counter(
         (person, sent_at.astimezone(zones[person]).date())
-        for person, sent_at in rows.values_list("recipient_id", "sent_at")
-        if sent_at is not None
+        for person, sent_at in _sent_since(keys=zones, since=now - timedelta(hours=26))
     )
+
+
+@prepared
+def _sent_since() -> QuerySet[Message, tuple[UUID, datetime]]:
+    rows = Message.objects.filter(recipient__in=_KEYS, sent_at__gt=_SINCE).order_by()
+    return rows.values_list("recipient_id", "sent_at")
 
 
 @lru_cache(maxsize=256)

@@ -13,15 +13,17 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import prefetch_related_objects
+from django.db.models import CharField, QuerySet, UUIDField, prefetch_related_objects
 
 from patients.models import AnchorDate, Episode, Patient
 from portal.instances import Mould
 from portal.models import Clinic, User
-from procedures.models import Step
+from portal.prepared import Blank, Listed, bring, prepared
+from procedures.models import Step, StepText
 from reminders import emails
 from reminders.models import Reminder
 
+_IDS = Listed("ids", UUIDField())
 # One row of the query is these four side by side. Where one ends in a key, the next begins with the same
 # column as its own: a key takes longer to bring than any other value, and none is brought twice.
 _READER = Mould(
@@ -63,11 +65,7 @@ _STEP, _CLINIC = _COLUMNS.index("step_id"), _COLUMNS.index("episode__patient__cl
 
 def load(ids: Collection[UUID], token: str) -> list[Reminder]:
     """Those of the reminders that are held under `token`, oldest first."""
-    values = list(
-        Reminder.objects.filter(id__among=ids, claimed_by=token, state=Reminder.State.CLAIMED)
-        .order_by("due_at", "id")
-        .values_list(*_COLUMNS)
-    )
+    values = _held(ids=ids, token=token)
     shared = _Shared.of(values)
     rows = [shared.row(each) for each in values]
     _bring_dates([row.episode for row in rows])
@@ -76,6 +74,14 @@ def load(ids: Collection[UUID], token: str) -> list[Reminder]:
     _bring(rows, "appointment__location", lambda row: row.appointment_id is not None)
     _bring(rows, "episode__imaging_requests__step", lambda row: row.step_id in shared.windows)
     return rows
+
+
+@prepared
+def _held() -> QuerySet[Reminder, tuple[Any, ...]]:
+    rows = Reminder.objects.filter(
+        id__in=_IDS, claimed_by=Blank("token", CharField()), state=Reminder.State.CLAIMED
+    )
+    return rows.order_by("due_at", "id").values_list(*_COLUMNS)
 
 
 class _Shared:
@@ -89,11 +95,11 @@ class _Shared:
     @classmethod
     def of(cls, values: Sequence[tuple[Any, ...]]) -> _Shared:
         """Read for a batch: three queries."""
-        clinics = Clinic.objects.in_bulk({each[_CLINIC] for each in values})
-        steps = Step.objects.prefetch_related("texts").in_bulk(
-            {each[_STEP] for each in values} - {None}
-        )
-        return cls(clinics, steps)
+        clinics = _clinics(ids={each[_CLINIC] for each in values})
+        keys = {each[_STEP] for each in values} - {None}
+        steps = _steps(ids=keys)
+        bring(steps, "texts", _texts(ids=keys), "step_id")
+        return cls({row.pk: row for row in clinics}, {row.pk: row for row in steps})
 
     def row(self, values: tuple[Any, ...]) -> Reminder:
         """One reminder with its reader, its episode and its patient."""
@@ -106,13 +112,33 @@ class _Shared:
         )
 
 
+@prepared
+def _clinics() -> QuerySet[Clinic, Clinic]:
+    return Clinic.objects.filter(id__in=_IDS).order_by()
+
+
+@prepared
+def _steps() -> QuerySet[Step, Step]:
+    return Step.objects.filter(id__in=_IDS).order_by()
+
+
+@prepared
+def _texts() -> QuerySet[StepText, StepText]:
+    return StepText.objects.filter(step__in=_IDS)
+
+
 def _bring_dates(episodes: Collection[Episode]) -> None:
     dates: dict[UUID, dict[str, date]] = defaultdict(dict)
-    found = AnchorDate.objects.filter(episode__among={episode.pk for episode in episodes})
-    for episode_id, anchor, on in found.values_list("episode_id", "anchor", "on"):
+    for episode_id, anchor, on in _dates(ids={episode.pk for episode in episodes}):
         dates[episode_id][anchor] = on
     for episode in episodes:
         episode.bring_anchors(dates[episode.pk])
+
+
+@prepared
+def _dates() -> QuerySet[AnchorDate, tuple[UUID, str, date]]:
+    rows = AnchorDate.objects.filter(episode__in=_IDS).order_by()
+    return rows.values_list("episode_id", "anchor", "on")
 
 
 def _bring_contexts(notices: Sequence[Reminder]) -> None:
