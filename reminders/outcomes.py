@@ -123,7 +123,7 @@ def _record_sent(answered: Sequence[tuple[Mailed, Answer]], now: datetime, tally
     rows = [row for each, _ in answered for row in each.reminders]
     under_way = Reminder.State.CLAIMED, Reminder.State.RETRYING
     messages = [each.message.pk for each, _ in answered if each.message]
-    Reminder.objects.filter(message__in=messages, state__in=under_way).update(
+    Reminder.objects.filter(message__among=messages, state__in=under_way).update(
         state=Reminder.State.SENT, lease_until=None, settled_at=now, reason=""
     )
     _mark(answered, Message.State.SENT, sent_at=now)
