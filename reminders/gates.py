@@ -161,11 +161,12 @@ def _sent(zones: dict[UUID, ZoneInfo], now: datetime) -> Counter[tuple[UUID, dat
     return Counter(
         (person, sent_at.astimezone(zones[person]).date())
         for person, sent_at in _sent_since(keys=zones, since=now - timedelta(hours=26))
+        if sent_at is not None
     )
 
 
 @prepared
-def _sent_since() -> QuerySet[Message, tuple[UUID, datetime]]:
+def _sent_since() -> QuerySet[Message, tuple[UUID, datetime | None]]:
     rows = Message.objects.filter(recipient__in=_KEYS, sent_at__gt=_SINCE).order_by()
     return rows.values_list("recipient_id", "sent_at")
 
