@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.models import Expression, Field, Model, QuerySet, UUIDField, Value
 from django.db.models.sql import DeleteQuery
 
@@ -130,9 +130,19 @@ class prepared(Generic[Row]):  # noqa: N801 - a decorator
 class planned_once(prepared[Row]):  # noqa: N801 - a decorator
     """The same for a query that takes PostgreSQL longer to plan than to answer: each connection plans it once.
 
-    Its plan must be good for any values of the blanks. Behind a pooler, which may give each transaction
-    another of its connections, it is planned each time.
+    It has a blank at least, and its plan must be good for any values. Behind a pooler, which may give each
+    transaction another of its connections, it is planned each time.
     """
+
+    def __call__(self, **values: Any) -> list[Row]:
+        """Ask the database. Raises KeyError for a blank without a value."""
+        try:
+            return super().__call__(**values)
+        except DatabaseError as error:
+            if getattr(error.__cause__, "sqlstate", "") == _NO_SUCH_PLAN:
+                # A pooler that knew how to hide: the next time goes without.
+                _planned[connections[DEFAULT_DB_ALIAS].connection] = None
+            raise
 
     def _statement(self, connection: Any, made: _Made) -> str:
         calls = _calls(connection) if connection.vendor == "postgresql" else None
@@ -140,51 +150,55 @@ class planned_once(prepared[Row]):  # noqa: N801 - a decorator
             return made.sql
         if made.sql not in calls:
             # The function's own name, so that the server's log says what was asked.
-            name = f"{self.rows.__module__}.{self.rows.__qualname__}"
-            calls[made.sql] = _plan(connection, made, connection.ops.quote_name(name))
+            name = connection.ops.quote_name(f"{self.rows.__module__}.{self.rows.__qualname__}")
+            with connection.wrap_database_errors:
+                connection.connection.execute(f"PREPARE {name} AS {_numbered(made.sql)}")
+                places = ["%s"] * len(made.parameters)
+                calls[made.sql] = f"EXECUTE {name} ({', '.join(places)})"
+                _plan(connection, name, len(places))
         return calls[made.sql]
 
 
+_NO_SUCH_PLAN = "26000"
 # What calls each query that is planned, by PostgreSQL's own connections, for as long as they live; None behind
 # a pooler.
 _planned: WeakKeyDictionary[Any, dict[str, str] | None] = WeakKeyDictionary()
+
+
+def keeps_plans(connection: Any) -> bool:
+    """Whether what is planned or set on an open connection holds for as long as it lives. Raises DatabaseError."""
+    return connection.vendor == "postgresql" and _calls(connection) is not None
 
 
 def _calls(connection: Any) -> dict[str, str] | None:
     """What calls the queries that are planned on this connection, by their SQL; None where none can be kept."""
     session = connection.connection
     if session not in _planned:
-        (process,) = session.execute("SELECT pg_backend_pid()").fetchone()
-        # A pooler cannot have named, when it was asked for a connection, the process that answers now.
+        with connection.wrap_database_errors:
+            (process,) = session.execute("SELECT pg_backend_pid()").fetchone()
+        # A pooler such as PgBouncer makes up the number that it names when it is asked for a connection.
         _planned[session] = {} if process == session.info.backend_pid else None
-        if _planned[session] is not None:
-            # Or each plan would be weighed against a new one, which the server thinks cheap to make. A transaction
-            # that is rolled back takes this with it: that costs time, and nothing else.
-            session.execute("SET plan_cache_mode = force_generic_plan")
     return _planned[session]
 
 
-def keeps_plans(connection: Any) -> bool:
-    """Whether what is planned or set on an open connection holds for as long as it lives."""
-    return connection.vendor == "postgresql" and _calls(connection) is not None
-
-
-def _plan(connection: Any, made: _Made, name: str) -> str:
-    """Have a query planned under a name, and return what calls it.
-
-    It is planned for tables that have grown, whatever their size is now: a plan that reads a small table from
-    end to end would be kept while it fills.
-    """
+def _numbered(sql: str) -> str:
+    """The query with the numbered places that PREPARE wants instead of Django's."""
     number = count(1)
-    query = re.sub("%[s%]", lambda place: f"${next(number)}" if place[0] == "%s" else "%", made.sql)
-    nothing = ", ".join(["NULL"] * len(made.parameters))
-    # Not by Django's cursor: it asks nothing, and is not counted among the questions.
-    with connection.wrap_database_errors:
-        connection.connection.execute(
-            f"PREPARE {name} AS {query}; SET enable_seqscan = off; EXPLAIN EXECUTE {name} ({nothing}); "
-            "RESET enable_seqscan"
-        )
-    return f"EXECUTE {name} ({', '.join(['%s'] * len(made.parameters))})"
+    return re.sub("%[s%]", lambda place: f"${next(number)}" if place[0] == "%s" else "%", sql)
+
+
+def _plan(connection: Any, name: str, places: int) -> None:
+    """Have a plan made for tables that have grown, whatever their size is now.
+
+    One that reads a small table from end to end would be kept while it fills. Not by Django's cursor: this
+    asks nothing, and is not counted among the questions.
+    """
+    connection.connection.execute(
+        # Or each plan would be weighed against a new one, which the server thinks cheap to make.
+        "SET plan_cache_mode = force_generic_plan; "
+        f"SET enable_seqscan = off; SET jit = off; EXPLAIN EXECUTE {name} ({', '.join(['NULL'] * places)}); "
+        "RESET enable_seqscan; RESET jit"
+    )
 
 
 class deleting:  # noqa: N801 - a decorator

@@ -35,7 +35,7 @@ def claim(*, token: str, now: datetime, batch: int = BATCH) -> list[uuid.UUID]:
         _take_turn()
         first = _locked(Reminder.objects.due(now)).values_list("recipient_id", flat=True)[:batch]
         ids = _all_of(list(dict.fromkeys(first)), now, TIMES * batch)
-        Reminder.objects.filter(id__among=ids).update(
+        Reminder.objects.filter(id__among=ids, state__in=("planned", "retrying")).update(
             state=Reminder.State.CLAIMED,
             claimed_by=token,
             lease_until=timezone.now() + LEASE,

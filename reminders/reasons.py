@@ -137,7 +137,7 @@ STAFF: Mapping[str, str | Promise] = {
         "It was sent; the recipient’s mail server reports a delay and is still trying."
     ),
     "complained": gettext_lazy(
-        "The recipient reported it as unwanted; this category is switched off for them."
+        "The recipient told the mail provider that it was not wanted; this category is switched off for them."
     ),
     "already_sent": gettext_lazy("It has been sent, and is not sent again."),
     "all_gates": gettext_lazy("No gate objected."),

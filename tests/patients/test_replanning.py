@@ -1,8 +1,10 @@
-"""What asks for new plans without being a change of a record: accounts that close, and birthdays."""
+"""What asks for new plans without being a change of a record: accounts that close, birthdays, an upgrade."""
 
 from datetime import date, timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
 from patients.actions import close_episode, request_plans_of_the_grown_up
 from patients.models import AnchorDate, Patient, PlanRequest
@@ -74,3 +76,15 @@ def test_with_a_day_of_surgery_the_age_on_that_day_counts_and_no_birthday(p):
     )
 
     assert request_plans_of_the_grown_up(p.now) == 0
+
+
+def test_an_upgrade_plans_anew_for_carers_who_may_not_see_everything(p):
+    link = p.child.related_people.get(user=p.father)
+    p.child.related_people.filter(pk=link.pk).update(scope="appointments")
+    p.sibling.related_people.update(scope="appointments", ended_at=p.now)
+
+    import_module("reminders.migrations.0015_check_ins_for_who_sees_everything").plan_anew(
+        apps, None
+    )
+
+    assert asked_for() == keys(p.child_episode)

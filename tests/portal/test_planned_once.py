@@ -2,8 +2,9 @@
 
 from types import SimpleNamespace
 
+import psycopg
 import pytest
-from django.db import connection, models, transaction
+from django.db import DatabaseError, OperationalError, connection, models, transaction
 from django.db.models.expressions import RawSQL
 
 from patients.models import Patient, PlanRequest
@@ -118,10 +119,56 @@ class Pooled:
 
 @pytest.mark.server
 def test_behind_a_pooler_no_plan_is_kept(people, fresh):
-    pooled = SimpleNamespace(vendor="postgresql", connection=Pooled(connection.connection))
+    pooled = SimpleNamespace(
+        vendor="postgresql",
+        connection=Pooled(connection.connection),
+        wrap_database_errors=connection.wrap_database_errors,
+    )
     made = SimpleNamespace(sql="SELECT 1", parameters=())
 
     assert planned_once(_named)._statement(pooled, made) == "SELECT 1"
+
+
+@pytest.mark.server
+def test_a_plan_that_is_gone_is_missed_once(people, fresh, asked):
+    """As behind a pooler that names the process of the server which it has at hand."""
+    query = planned_once(_of_key)
+    query(key=people.child.pk)
+    connection.connection.execute("DEALLOCATE ALL")
+
+    with pytest.raises(DatabaseError), transaction.atomic():
+        query(key=people.child.pk)
+
+    assert query(key=people.child.pk) == [("Kim",)]
+    assert asked[-1].startswith("SELECT")
+
+
+@pytest.mark.server
+def test_a_plan_that_could_not_be_made_beforehand_is_made_when_it_is_needed(
+    people, fresh, monkeypatch
+):
+    monkeypatch.setattr(prepared_queries, "_plan", lambda *args: 1 / 0)
+    query = planned_once(_of_key)
+    with pytest.raises(ZeroDivisionError):
+        query(key=people.child.pk)
+
+    assert query(key=people.child.pk) == [("Kim",)]
+
+
+@pytest.mark.server
+def test_a_server_that_does_not_answer_is_djangos_kind_of_error(fresh):
+    silent = Pooled(connection.connection)
+
+    def fail(sql):
+        raise psycopg.OperationalError("query_wait_timeout")
+
+    silent.execute = fail
+    faulty = SimpleNamespace(
+        vendor="postgresql", connection=silent, wrap_database_errors=connection.wrap_database_errors
+    )
+
+    with pytest.raises(OperationalError):
+        prepared_queries.keeps_plans(faulty)
 
 
 @deleting

@@ -103,8 +103,12 @@ def test_what_could_not_be_stored_goes_in_the_next_run(due, smtp_server, monkeyp
 
 def looks_through_tables():
     with connection.cursor() as cursor:
-        cursor.execute("SHOW enable_seqscan")
-        return cursor.fetchone() == ("on",)
+        cursor.execute(
+            "SELECT current_setting(name) FROM unnest(ARRAY['enable_seqscan', 'jit']) AS name"
+        )
+        (looks,), (compiles,) = cursor.fetchall()
+        assert looks == compiles
+        return looks == "on"
 
 
 @pytest.mark.server
