@@ -7,19 +7,17 @@ than the database's answers and the page together (docs/decisions/0133).
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
 from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Expression, Field, Model, QuerySet, UUIDField, Value
 from django.db.models.sql import DeleteQuery
 
+from portal import kept_plans
 from portal.lookups import array_of_keys
 from portal.prepared_rows import Read, reader_of
 
@@ -119,86 +117,23 @@ class prepared(Generic[Row]):  # noqa: N801 - a decorator
         connection = connections[DEFAULT_DB_ALIAS]
         made = _made(self.rows, DEFAULT_DB_ALIAS, connection.vendor)
         with connection.cursor() as cursor:
-            sql = self._statement(connection, made)
-            cursor.execute(sql, _filled(made.parameters, values, connection))
+            self._ask(connection, cursor, made, _filled(made.parameters, values, connection))
             return made.read(cursor.fetchall())
 
-    def _statement(self, connection: Any, made: _Made) -> str:
-        return made.sql
+    def _ask(self, connection: Any, cursor: Any, made: _Made, parameters: Sequence[Any]) -> None:
+        cursor.execute(made.sql, parameters)
 
 
 class planned_once(prepared[Row]):  # noqa: N801 - a decorator
     """The same for a query that takes PostgreSQL longer to plan than to answer: each connection plans it once.
 
-    It has a blank at least, and its plan must be good for any values. Behind a pooler, which may give each
-    transaction another of its connections, it is planned each time.
+    It has a blank at least, and its plan must be good for any values (`portal.kept_plans`).
     """
 
-    def __call__(self, **values: Any) -> list[Row]:
-        """Ask the database. Raises KeyError for a blank without a value."""
-        try:
-            return super().__call__(**values)
-        except DatabaseError as error:
-            if getattr(error.__cause__, "sqlstate", "") == _NO_SUCH_PLAN:
-                # A pooler that knew how to hide: the next time goes without.
-                _planned[connections[DEFAULT_DB_ALIAS].connection] = None
-            raise
-
-    def _statement(self, connection: Any, made: _Made) -> str:
-        calls = _calls(connection) if connection.vendor == "postgresql" else None
-        if calls is None:
-            return made.sql
-        if made.sql not in calls:
-            # The function's own name, so that the server's log says what was asked.
-            name = connection.ops.quote_name(f"{self.rows.__module__}.{self.rows.__qualname__}")
-            with connection.wrap_database_errors:
-                connection.connection.execute(f"PREPARE {name} AS {_numbered(made.sql)}")
-                places = ["%s"] * len(made.parameters)
-                calls[made.sql] = f"EXECUTE {name} ({', '.join(places)})"
-                _plan(connection, name, len(places))
-        return calls[made.sql]
-
-
-_NO_SUCH_PLAN = "26000"
-# What calls each query that is planned, by PostgreSQL's own connections, for as long as they live; None behind
-# a pooler.
-_planned: WeakKeyDictionary[Any, dict[str, str] | None] = WeakKeyDictionary()
-
-
-def keeps_plans(connection: Any) -> bool:
-    """Whether what is planned or set on an open connection holds for as long as it lives. Raises DatabaseError."""
-    return connection.vendor == "postgresql" and _calls(connection) is not None
-
-
-def _calls(connection: Any) -> dict[str, str] | None:
-    """What calls the queries that are planned on this connection, by their SQL; None where none can be kept."""
-    session = connection.connection
-    if session not in _planned:
-        with connection.wrap_database_errors:
-            (process,) = session.execute("SELECT pg_backend_pid()").fetchone()
-        # A pooler such as PgBouncer makes up the number that it names when it is asked for a connection.
-        _planned[session] = {} if process == session.info.backend_pid else None
-    return _planned[session]
-
-
-def _numbered(sql: str) -> str:
-    """The query with the numbered places that PREPARE wants instead of Django's."""
-    number = count(1)
-    return re.sub("%[s%]", lambda place: f"${next(number)}" if place[0] == "%s" else "%", sql)
-
-
-def _plan(connection: Any, name: str, places: int) -> None:
-    """Have a plan made for tables that have grown, whatever their size is now.
-
-    One that reads a small table from end to end would be kept while it fills. Not by Django's cursor: this
-    asks nothing, and is not counted among the questions.
-    """
-    connection.connection.execute(
-        # Or each plan would be weighed against a new one, which the server thinks cheap to make.
-        "SET plan_cache_mode = force_generic_plan; "
-        f"SET enable_seqscan = off; SET jit = off; EXPLAIN EXECUTE {name} ({', '.join(['NULL'] * places)}); "
-        "RESET enable_seqscan; RESET jit"
-    )
+    def _ask(self, connection: Any, cursor: Any, made: _Made, parameters: Sequence[Any]) -> None:
+        # The function's own name, so that the server's log says what was asked.
+        name = f"{self.rows.__module__}.{self.rows.__qualname__}"
+        kept_plans.execute(connection, cursor, name, made.sql, parameters)
 
 
 class deleting:  # noqa: N801 - a decorator

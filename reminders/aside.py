@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from django.db import DatabaseError, connection
 
-from portal.prepared import keeps_plans
+from portal import kept_plans
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ def _ask_by_keys() -> None:
     A plan is kept as long as the connection. One made while a table has a page or two, as that of messages has
     in a clinic's first run, would read all of it for each mail, however many there are by then.
     """
-    if keeps_plans(connection):
+    if kept_plans.is_kept(connection):
         with connection.cursor() as cursor:
             # A server before 18 thinks a table that has no index so dear to read that it would compile the plan.
             cursor.execute("SET enable_seqscan = off; SET jit = off")

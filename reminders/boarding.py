@@ -8,17 +8,17 @@ again by the gates, which know the reason: so nothing may be asked here that no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
-from weakref import WeakSet
 
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.models import DateTimeField, UUIDField
 from django.utils import timezone
 
+from portal import kept_plans
 from portal.lookups import array_of_keys
 from reminders.gates import PLANNING_TAKES
 
@@ -75,6 +75,8 @@ _COLUMNS = (
     "is_essential",
 )  # fmt: skip
 
+# What the server's log calls it.
+_NAME = "reminders.boarding.board"
 _STATEMENT = """
     WITH mail (reminder, message) AS ({pairs}),
     mine AS MATERIALIZED ({held}),
@@ -89,13 +91,15 @@ def board(messages: Mapping[UUID, UUID], token: str, now: datetime, today: date)
     """Hand over the reminders that may still go, each with its message's key; returns which they are.
 
     A row is locked in the order of the keys, as the reconciler does it. `now` (UTC) is the portal's,
-    `today` the readers' local day.
+    `today` the readers' local day. The statement takes PostgreSQL longer to plan than to answer.
     """
     moments: list[Any] = [timezone.now(), now - PLANNING_TAKES]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             pairs: list[Any] = [array_of_keys(messages), array_of_keys(messages.values())]
-            _execute_prepared(cursor, [*pairs, token, today, today, *moments])
+            kept_plans.execute(
+                connection, cursor, _NAME, _locking(), [*pairs, token, today, today, *moments]
+            )
         else:
             pairs = [_key(key) for pair in messages.items() for key in pair]
             moments = [_moment(moment) for moment in moments]
@@ -113,40 +117,6 @@ def _statement(number: int) -> str:
         WHERE row.claimed_by = %s AND row.state = 'claimed'
     """  # noqa: S608 - nothing but our own words goes in
     return _STATEMENT.format(pairs=pairs, held=held, may_go=_MAY_GO)
-
-
-# --- PostgreSQL: the statement is planned once for a connection, which takes longer than asking it. ---
-
-_NAME = "stepwise_board"
-_TYPES = "uuid[]", "uuid[]", "text", "date", "date", "timestamptz", "timestamptz"
-# Who has it prepared: PostgreSQL's own connections, for as long as they live.
-_prepared: WeakSet[Any] = WeakSet()
-
-
-# What PostgreSQL says where a pooler has given us another of its connections than the last time.
-_ANOTHER_ONE = {"26000", "42P05"}
-
-
-def _execute_prepared(cursor: Any, parameters: Sequence[Any]) -> None:
-    places = ", ".join(f"%s::{name}" for name in _TYPES)
-    try:
-        if connection.connection not in _prepared:
-            cursor.execute(_preparation())
-            # Or it would weigh the plan against a new one again and again, and thinks a new one cheap.
-            cursor.execute("SET plan_cache_mode = force_generic_plan")
-            _prepared.add(connection.connection)
-        cursor.execute(f"EXECUTE {_NAME} ({places})", parameters)
-    except DatabaseError as error:
-        if getattr(error.__cause__, "sqlstate", "") not in _ANOTHER_ONE:
-            raise
-        cursor.execute(_locking(), parameters)
-
-
-@cache
-def _preparation() -> str:
-    """PREPARE, with the numbered places that it wants instead of Django's."""
-    numbered = _locking().replace("%s", "${}").format(*range(1, len(_TYPES) + 1))
-    return f"PREPARE {_NAME} ({', '.join(_TYPES)}) AS {numbered.replace('%%', '%')}"
 
 
 @cache

@@ -1,6 +1,7 @@
 """Queries that PostgreSQL plans once for a connection, and rows that are deleted straight from their table."""
 
 from types import SimpleNamespace
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -8,7 +9,7 @@ from django.db import DatabaseError, OperationalError, connection, models, trans
 from django.db.models.expressions import RawSQL
 
 from patients.models import Patient, PlanRequest
-from portal import prepared as prepared_queries
+from portal import kept_plans
 from portal.prepared import Blank, Listed, deleting, planned_once, prepared
 from portal.statistics import count_rows_of
 
@@ -45,7 +46,7 @@ def fresh():
     """A connection that has planned nothing yet."""
     if connection.vendor == "postgresql":
         connection.cursor().execute("DEALLOCATE ALL")
-    prepared_queries._planned.clear()
+    kept_plans._calls.clear()
 
 
 def test_it_finds_the_same_each_time_with_the_values_of_that_time(people, fresh):
@@ -124,9 +125,11 @@ def test_behind_a_pooler_no_plan_is_kept(people, fresh):
         connection=Pooled(connection.connection),
         wrap_database_errors=connection.wrap_database_errors,
     )
-    made = SimpleNamespace(sql="SELECT 1", parameters=())
+    asked = SimpleNamespace(execute=lambda sql, parameters: asked.__dict__.update(sql=sql))
 
-    assert planned_once(_named)._statement(pooled, made) == "SELECT 1"
+    kept_plans.execute(pooled, asked, "one", "SELECT %s", [1])
+
+    assert asked.sql == "SELECT %s"
 
 
 @pytest.mark.server
@@ -144,10 +147,33 @@ def test_a_plan_that_is_gone_is_missed_once(people, fresh, asked):
 
 
 @pytest.mark.server
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_it_is_done_without_at_once(fresh, asked):
+    query = planned_once(_of_key)
+    query(key=UUID(int=1))
+    connection.connection.execute("DEALLOCATE ALL")
+
+    assert query(key=UUID(int=1)) == []
+
+    assert asked[-1].startswith("SELECT")
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("scans", ["on", "off"])
+def test_the_connection_is_left_as_it_was(people, fresh, scans):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET enable_seqscan = {scans}")
+        planned_once(_of_key)(key=people.child.pk)
+        cursor.execute("SHOW enable_seqscan")
+        assert cursor.fetchone() == (scans,)
+        cursor.execute("RESET enable_seqscan")
+
+
+@pytest.mark.server
 def test_a_plan_that_could_not_be_made_beforehand_is_made_when_it_is_needed(
     people, fresh, monkeypatch
 ):
-    monkeypatch.setattr(prepared_queries, "_plan", lambda *args: 1 / 0)
+    monkeypatch.setattr(kept_plans, "_plan", lambda *args: 1 / 0)
     query = planned_once(_of_key)
     with pytest.raises(ZeroDivisionError):
         query(key=people.child.pk)
@@ -168,7 +194,7 @@ def test_a_server_that_does_not_answer_is_djangos_kind_of_error(fresh):
     )
 
     with pytest.raises(OperationalError):
-        prepared_queries.keeps_plans(faulty)
+        kept_plans.is_kept(faulty)
 
 
 @deleting

@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 from django.db import OperationalError, connection
 
+from portal import kept_plans
 from reminders import aside, boarding, pipeline
 from reminders.models import Message, Reminder
 from tests.factories import (
@@ -115,7 +116,7 @@ def looks_through_tables():
 @pytest.mark.parametrize("keeps", [True, False])
 def test_what_is_asked_aside_is_looked_up_and_the_rest_as_the_server_likes(monkeypatch, keeps):
     """Behind a pooler the connection is somebody else's next, and is left as it was."""
-    monkeypatch.setattr(aside, "keeps_plans", lambda connection: keeps)
+    monkeypatch.setattr(kept_plans, "is_kept", lambda connection: keeps)
     with closing(aside.Aside()) as questions:
         questions.open()
 
