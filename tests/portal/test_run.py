@@ -236,7 +236,9 @@ def test_killing_the_command_hard_ends_what_it_started(clinic_that_ran):
     process.kill()
     process.wait()
 
-    wait_until(lambda: clinic_that_ran.living() == {}, seconds=30, what="the processes to end")
+    # Two seconds as a rule. A worker that has a task to acknowledge when its broker dies with the command asks
+    # after it for half a minute, and once more to give the task back.
+    wait_until(lambda: clinic_that_ran.living() == {}, seconds=150, what="the processes to end")
 
 
 @pytest.mark.once
